@@ -1,0 +1,64 @@
+"""Every refusal Anju can give: one root, named leaves. A message says what was refused, why, and what would be accepted.
+
+The edge maps `code` to GraphQL `extensions.code`, to an HTTP status and to an exit code in one place, `api/errors.py`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AnjuError(Exception):
+    """The root. `code` is stable: clients may rely on it."""
+
+    code: ClassVar[str] = "INTERNAL"
+
+
+class InvalidError(AnjuError):
+    """A value or a file that cannot be what it should be; nothing was changed."""
+
+    code = "INVALID"
+
+
+class RuleError(InvalidError):
+    """A rule of the domain refuses the command; the message names the rule."""
+
+
+class ForbiddenError(AnjuError):
+    """This person may not do this here."""
+
+    code = "FORBIDDEN"
+
+
+class UnauthenticatedError(AnjuError):
+    """Nobody, or nobody we can believe, is asking."""
+
+    code = "UNAUTHENTICATED"
+
+
+class NotFoundError(AnjuError):
+    """There is no such thing, or none this person may see."""
+
+    code = "NOT_FOUND"
+
+
+class ConflictError(AnjuError):
+    """Somebody else changed it first: read again, decide again. `current` is the version it has now."""
+
+    code = "CONFLICT"
+
+    def __init__(self, message: str, *, current: int) -> None:
+        super().__init__(message)
+        self.current = current
+
+
+class UnavailableError(AnjuError):
+    """A server, a file or a device that is needed is not there; the message says how to mend it."""
+
+    code = "UNAVAILABLE"
+
+
+class CorruptError(AnjuError):
+    """Stored data is not what was written; nothing may be built on it."""
+
+    code = "CORRUPT"
