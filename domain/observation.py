@@ -27,7 +27,9 @@ class Kind(StrEnum):
 def require_code(value: str, what: str) -> str:
     """`value`, if it can stand in a subject on the bus: lower-case ASCII letters, digits and single hyphens."""
     if not _CODE.fullmatch(value):
-        raise InvalidError(f"{what} {value!r} is not a code: use lower-case letters, digits and hyphens, such as 'east-1'")
+        raise InvalidError(
+            f"{what} {value!r} is not a code: use lower-case letters, digits and hyphens, such as 'east-1'"
+        )
     return value
 
 
@@ -63,7 +65,9 @@ class ModelUse:
 
     def __post_init__(self) -> None:
         if not _SHA256.fullmatch(self.sha256):
-            raise InvalidError(f"model {self.name!r}: sha256 must be 64 lower-case hex digits, not {self.sha256!r}")
+            raise InvalidError(
+                f"model {self.name!r}: sha256 must be 64 lower-case hex digits, not {self.sha256!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

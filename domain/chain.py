@@ -1,0 +1,61 @@
+"""The hash chain of the log: what is hashed, byte for byte, so that anybody can recompute it.
+
+    hash[n] = SHA-256(hash[n-1] || header[n] || state[n])        hash[0] = 32 zero bytes
+
+`header` is, in network byte order: position (8 bytes), recorded_at (8, microseconds since 1970-01-01 UTC), originator_id (16),
+originator_version (4), request_id (16), then topic and metadata, each as its UTF-8 bytes after their length (4). `state` is the
+rest: the stored bytes of the event. Every part has a fixed or stated length, so no two records hash the same bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from uuid import UUID
+
+GENESIS = bytes(32)
+_HEADER = struct.Struct(">Qq16sI16sI")
+_LENGTH = struct.Struct(">I")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of the log, without its hash. `metadata` is the stored JSON text."""
+
+    position: int
+    recorded_at: datetime
+    originator_id: UUID
+    originator_version: int
+    request_id: UUID
+    topic: str
+    metadata: str
+    state: bytes
+
+
+def link(previous: bytes, record: Record) -> bytes:
+    """The 32-byte hash of `record` after `previous`."""
+    topic = record.topic.encode()
+    metadata = record.metadata.encode()
+    return sha256(
+        b"".join(
+            (
+                previous,
+                _HEADER.pack(
+                    record.position,
+                    (record.recorded_at - _EPOCH) // _MICROSECOND,
+                    record.originator_id.bytes,
+                    record.originator_version,
+                    record.request_id.bytes,
+                    len(topic),
+                ),
+                topic,
+                _LENGTH.pack(len(metadata)),
+                metadata,
+                record.state,
+            ),
+        ),
+    ).digest()

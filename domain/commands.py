@@ -1,0 +1,118 @@
+"""The one road of every command: who may, load, decide, append. An aggregate's method is the command; its name is in the policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID, uuid5
+
+from domain import policy
+from domain.errors import AnjuError, ConflictError
+from domain.incident import Incident
+from domain.observation import NAMESPACE
+from domain.ports import NO_METADATA, Request
+from domain.site import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from eventsourcing.domain import Aggregate
+
+    from domain.people import Person
+    from domain.ports import Appended, EventLog
+
+A = TypeVar("A", Incident, Site)
+
+RETRIES = 5
+"""How often a command is decided anew when somebody else was faster and the caller named no version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who asks, when, and under which id: the same `request_id` given twice is done once."""
+
+    by: Person
+    at: datetime
+    request_id: UUID
+    metadata: Mapping[str, str] = NO_METADATA
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command became: the aggregate's id and version, and the log position to wait for when reading."""
+
+    id: UUID
+    version: int
+    position: int
+    repeated: bool = False
+
+
+def subject_id(order: Order) -> UUID:
+    """The id of the aggregate that `order` creates: derived, so that a repeat names the same one."""
+    return uuid5(NAMESPACE, f"created-by:{order.request_id}")
+
+
+async def report_incident(log: EventLog, order: Order, *, site_id: UUID, **fields: Any) -> Done:
+    """上报: see `Incident.report` for the fields."""
+    policy.require(order.by, "incident.report")
+    site = await log.load(Site, site_id)
+    policy.require_scope(order.by, site.township, site.id)
+    incident = Incident.report(id=subject_id(order), site=site, by=order.by, at=order.at, **fields)
+    return await _append(log, order, incident)
+
+
+async def plan_site(log: EventLog, order: Order, *, code: str, name: str, township: str) -> Done:
+    """A new site; see `Site.plan`."""
+    policy.require(order.by, "site.plan")
+    site = Site.plan(code=code, name=name, township=township, by=order.by, at=order.at)
+    policy.require_scope(order.by, township, site.id)
+    return await _append(log, order, site)
+
+
+async def act(
+    log: EventLog,
+    order: Order,
+    kind: type[A],
+    method: Callable[..., None],
+    aggregate_id: UUID,
+    *,
+    expected_version: int | None = None,
+    **fields: Any,
+) -> Done:
+    """Call `method` (such as `Incident.accept`) on the aggregate as it is now, and append what it decided.
+
+    ConflictError if `expected_version` is given and is not the version it has. Without one, a race is decided anew.
+    """
+    policy.require(order.by, f"{kind.TOPIC}.{method.__name__}")
+    for attempt in range(1, RETRIES + 1):
+        aggregate = await log.load(kind, aggregate_id)
+        policy.require_scope(order.by, aggregate.township, _site_of(aggregate))
+        try:
+            if expected_version not in {None, aggregate.version}:
+                raise ConflictError(
+                    f"{kind.TOPIC} {aggregate_id} is at version {aggregate.version}, not {expected_version}: read it again",
+                    current=aggregate.version,
+                )
+            method(aggregate, by=order.by, at=order.at, **fields)
+        except AnjuError:
+            earlier = await log.find(order.request_id)
+            if earlier is None:
+                raise
+            return Done(aggregate_id, aggregate.version, earlier.last, repeated=True)
+        try:
+            return await _append(log, order, aggregate)
+        except ConflictError:
+            if expected_version is not None or attempt == RETRIES:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _site_of(aggregate: Incident | Site) -> UUID:
+    return aggregate.id if isinstance(aggregate, Site) else aggregate.site_id
+
+
+async def _append(log: EventLog, order: Order, aggregate: Aggregate) -> Done:
+    request = Request(order.request_id, aggregate.collect_events(), order.metadata)
+    result: Appended = await log.append(request)
+    return Done(aggregate.id, aggregate.version, result.last, result.repeated)

@@ -1,0 +1,27 @@
+"""All aggregates, and every event class by its topic: what the codec may decode and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eventsourcing.domain import Aggregate, CanMutateAggregate
+
+from domain.gatepass import GatePass
+from domain.incident import Incident
+from domain.site import Site
+
+AGGREGATES: tuple[type[Aggregate], ...] = (Site, GatePass, Incident)
+
+
+def event_classes(aggregate: type[Aggregate]) -> dict[str, type[Any]]:
+    """The aggregate's event classes by topic, in the order of their definition."""
+    return {
+        value.TOPIC: value
+        for value in vars(aggregate).values()
+        if isinstance(value, type) and issubclass(value, CanMutateAggregate) and hasattr(value, "TOPIC")
+    }
+
+
+EVENTS: dict[str, type[Any]] = {
+    topic: cls for kind in AGGREGATES for topic, cls in event_classes(kind).items()
+}

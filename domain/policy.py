@@ -1,0 +1,65 @@
+"""Who may do what: one table of command x role, checked inside the person's scope. Reading is a command too."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+from domain.errors import ForbiddenError
+from domain.people import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from domain.people import Person
+
+R = Role
+_CASE_READERS = frozenset(Role) - {R.STATISTICIAN, R.DEVICE}
+
+ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
+    {
+        "incident.report": frozenset({R.GRID_WORKER, R.INTAKE, R.GUARD, R.SUPERVISOR}),
+        "incident.accept": frozenset({R.INTAKE}),
+        "incident.dispatch": frozenset({R.DISPATCHER}),
+        "incident.sign": frozenset({R.UNIT_HANDLER, R.UNIT_LEAD}),
+        "incident.start_handling": frozenset({R.UNIT_HANDLER, R.UNIT_LEAD}),
+        "incident.give_feedback": frozenset({R.UNIT_HANDLER, R.UNIT_LEAD}),
+        "incident.verify": frozenset({R.VERIFIER}),
+        "site.plan": frozenset({R.ADMIN}),
+        "site.start_construction": frozenset({R.ADMIN}),
+        "site.accept": frozenset({R.ADMIN}),
+        "site.start_operation": frozenset({R.ADMIN}),
+        "site.add_gate": frozenset({R.ADMIN}),
+        "read.incidents": _CASE_READERS,
+        "read.figures": frozenset(Role) - {R.DEVICE},
+        "read.system": frozenset({R.ADMIN, R.AUDITOR, R.SUPERVISOR}),
+    },
+)
+
+
+class Placed(Protocol):
+    """A thing that lies at a site of a township."""
+
+    @property
+    def township(self) -> str:
+        """The township's code."""
+
+    @property
+    def site_id(self) -> UUID:
+        """The site's id."""
+
+
+def require(person: Person, command: str) -> None:
+    """ForbiddenError unless one of the person's roles allows `command`."""
+    allowed = ALLOWED[command]
+    if not person.roles & allowed:
+        needed = ", ".join(sorted(allowed))
+        held = ", ".join(sorted(person.roles)) or "no role"
+        raise ForbiddenError(f"{command} needs one of these roles: {needed}; {person.id} has {held}")
+
+
+def require_scope(person: Person, township: str, site_id: UUID) -> None:
+    """ForbiddenError unless the thing lies inside the person's scope."""
+    if not person.scope.covers(township, site_id):
+        raise ForbiddenError(f"{person.id} is responsible for {person.scope}, and this lies outside")

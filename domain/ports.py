@@ -1,0 +1,76 @@
+"""What the domain needs of the outside world, as narrow protocols; `adapters/` implements them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate, CanMutateAggregate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+A = TypeVar("A", bound=Aggregate)
+Event: TypeAlias = CanMutateAggregate[UUID]
+
+NO_METADATA: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a request's events stand in the log. `repeated`: they stood there already, from an earlier try."""
+
+    first: int
+    last: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Events that are appended all or not at all. The same `id` given twice is appended once."""
+
+    id: UUID
+    events: Sequence[Event]
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event as it stands in the log."""
+
+    position: int
+    recorded_at: datetime
+    event: Any
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of the log: `entries` are all that were asked for up to and including position `through`."""
+
+    entries: Sequence[Entry]
+    through: int
+
+
+class EventLog(Protocol):
+    """The truth: append-only, gapless, hash-chained."""
+
+    async def append(self, request: Request) -> Appended:
+        """Durable when it returns. ConflictError if an aggregate has moved on; UnavailableError if the store cannot be reached."""
+
+    async def append_all(self, requests: Sequence[Request]) -> list[Appended | Exception]:
+        """Append many requests in one transaction; each succeeds or fails alone, and results come in the order given."""
+
+    async def find(self, request_id: UUID) -> Appended | None:
+        """What an earlier request with this id became, if there was one."""
+
+    async def load(self, kind: type[A], aggregate_id: UUID) -> A:
+        """The aggregate as it is now, replayed from its events; NotFoundError."""
+
+    async def read(self, after: int, limit: int, topics: frozenset[str]) -> Page:
+        """The events of `topics` among the next `limit` positions beyond `after`, in order."""
+
+    async def position(self) -> int:
+        """The last position, 0 when the log is empty."""

@@ -1,0 +1,11 @@
+"""A migration is the .sql file beside it, run as it is; there is no way back."""
+
+from pathlib import Path
+
+from alembic import op
+
+
+def run(migration: str) -> None:
+    """Run the SQL file that has the same name as the migration `migration` (its `__file__`)."""
+    script = Path(migration).with_suffix(".sql").read_text(encoding="utf-8")
+    op.get_bind().exec_driver_sql(script)
