@@ -1,0 +1,37 @@
+"""Event classes to stored bytes and back: plain JSON that an auditor can read, typed when it is read."""
+
+from typing import Any
+
+import msgspec
+
+from domain.errors import CorruptError, InvalidError
+from domain.model import EVENTS
+from domain.ports import Event
+
+LARGEST = 1 << 20
+"""Bytes of the largest event that is stored."""
+
+_encoder = msgspec.json.Encoder()
+_decoders = {topic: msgspec.json.Decoder(cls) for topic, cls in EVENTS.items()}
+
+
+def encode(event: Event) -> tuple[str, bytes]:
+    """(topic, JSON bytes) of `event`; InvalidError if it cannot be stored."""
+    topic: str = type(event).TOPIC  # type: ignore[attr-defined]  # every event class of the domain has one
+    try:
+        state = _encoder.encode(event)
+    except (TypeError, ValueError) as error:
+        raise InvalidError(f"{topic} cannot be stored: {error}") from error
+    if len(state) > LARGEST:
+        raise InvalidError(f"{topic} has {len(state)} bytes; at most {LARGEST} are stored: attach the rest as evidence")
+    return topic, state
+
+
+def decode(topic: str, state: bytes) -> Any:
+    """The event that `encode` made into (`topic`, `state`); CorruptError if there is no such class or the bytes do not fit it."""
+    try:
+        return _decoders[topic].decode(state)
+    except KeyError:
+        raise CorruptError(f"no event class has the topic {topic!r}: is this log from a newer version?") from None
+    except msgspec.DecodeError as error:
+        raise CorruptError(f"{topic} does not decode: {error}") from error

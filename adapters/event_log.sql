@@ -1,0 +1,45 @@
+-- name: lock_head
+begin; select from log_head for update
+
+-- name: situation
+-- One row for the head, one for each aggregate with its version, one for each request that was appended before.
+-- $1 uuid[] aggregates, $2 uuid[] requests
+select 'head' as kind, null::uuid as id, position as first, null::bigint as last, hash,
+       greatest(recorded_at, clock_timestamp()) as now
+  from log_head
+union all
+select 'version', id, coalesce((select max(originator_version) from events where originator_id = id), 0), null, null, null
+  from unnest($1::uuid[]) as id
+union all
+select 'request', request_id, min(notification_id), max(notification_id), null, null
+  from events where request_id = any($2::uuid[]) group by request_id
+
+-- name: append
+-- $1 position[], $2 originator_id[], $3 originator_version[], $4 topic[], $5 request_id[], $6 metadata[], $7 state[], $8 hash[],
+-- $9 recorded_at, $10 the new head's position, $11 its hash
+with appended as (
+    insert into events (notification_id, originator_id, originator_version, topic, recorded_at, request_id, metadata, state, hash)
+    select position, originator_id, originator_version, topic, $9, request_id, metadata, state, hash
+      from unnest($1::bigint[], $2::uuid[], $3::int[], $4::text[], $5::uuid[], $6::json[], $7::bytea[], $8::bytea[])
+        as row (position, originator_id, originator_version, topic, request_id, metadata, state, hash)
+), moved as (
+    update log_head set position = $10, hash = $11, recorded_at = $9
+)
+select pg_notify('log', $10::text)
+
+-- name: find_request
+select min(notification_id) as first, max(notification_id) as last from events where request_id = $1
+
+-- name: load
+select topic, state from events where originator_id = $1 order by originator_version
+
+-- name: read
+select notification_id, topic, recorded_at, metadata, state
+  from events where notification_id > $1 and notification_id <= $2 order by notification_id
+
+-- name: head
+select position, hash from log_head
+
+-- name: chain
+select notification_id, recorded_at, originator_id, originator_version, request_id, topic, metadata, state, hash
+  from events order by notification_id

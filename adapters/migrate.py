@@ -1,0 +1,32 @@
+"""Bring the schema up to date: Alembic over plain SQL, under an advisory lock; running it again changes nothing."""
+
+from pathlib import Path
+
+import migrations
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from domain.errors import UnavailableError
+
+
+def migrate(database_url: str) -> tuple[str | None, str | None]:
+    """Run every migration that is missing; (revision before, revision now). Blocks: call it in a thread."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            before = MigrationContext.configure(connection).get_current_revision()
+            connection.rollback()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except OperationalError as error:
+        raise UnavailableError(f"the database cannot be reached to migrate it: {error.orig}") from error
+    finally:
+        engine.dispose()
+    return before, ScriptDirectory.from_config(config).get_current_head()
