@@ -23,7 +23,9 @@ def encode(event: Event) -> tuple[str, bytes]:
     except (TypeError, ValueError) as error:
         raise InvalidError(f"{topic} cannot be stored: {error}") from error
     if len(state) > LARGEST:
-        raise InvalidError(f"{topic} has {len(state)} bytes; at most {LARGEST} are stored: attach the rest as evidence")
+        raise InvalidError(
+            f"{topic} has {len(state)} bytes; at most {LARGEST} are stored: attach the rest as evidence"
+        )
     return topic, state
 
 
@@ -32,6 +34,8 @@ def decode(topic: str, state: bytes) -> Any:
     try:
         return _decoders[topic].decode(state)
     except KeyError:
-        raise CorruptError(f"no event class has the topic {topic!r}: is this log from a newer version?") from None
+        raise CorruptError(
+            f"no event class has the topic {topic!r}: is this log from a newer version?"
+        ) from None
     except msgspec.DecodeError as error:
         raise CorruptError(f"{topic} does not decode: {error}") from error

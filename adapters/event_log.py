@@ -2,26 +2,24 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
 from adapters import codec
-from adapters.writer import SQL, Writer
-from domain.errors import CorruptError, NotFoundError
+from adapters.writer import LOST, SQL, Writer
+from domain.errors import CorruptError, NotFoundError, UnavailableError
 from domain.ports import A, Appended, Entry, Page, Request
 
-T = TypeVar("T")
-Pool = asyncpg.Pool  # shared with the projections and the API
 _metadata = msgspec.json.Decoder(dict[str, str])
 
 
 class PostgresLog:
     """See `domain.ports.EventLog`."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", writer: Writer) -> None:
+    def __init__(self, pool: asyncpg.Pool, writer: Writer) -> None:
         self._pool = pool
         self._writer = writer
 
@@ -35,22 +33,24 @@ class PostgresLog:
         return list(await self._writer.append_all(requests))
 
     async def find(self, request_id: UUID) -> Appended | None:
-        row = await self._pool.fetchrow(SQL.find_request.sql, request_id)
-        return None if row is None or row["first"] is None else Appended(row["first"], row["last"], repeated=True)
+        (row,) = await self._fetch(SQL.find_request.sql, request_id)
+        return None if row["first"] is None else Appended(row["first"], row["last"], repeated=True)
 
     async def load(self, kind: type[A], aggregate_id: UUID) -> A:
-        rows = await self._pool.fetch(SQL.load.sql, aggregate_id)
+        rows = await self._fetch(SQL.load.sql, aggregate_id)
         aggregate: Any = None
         for row in rows:
             aggregate = codec.decode(row["topic"], row["state"]).mutate(aggregate)
         if aggregate is None:
             raise NotFoundError(f"there is no {kind.__name__.lower()} {aggregate_id}")
         if not isinstance(aggregate, kind):
-            raise NotFoundError(f"{aggregate_id} is a {type(aggregate).__name__.lower()}, not a {kind.__name__.lower()}")
+            raise NotFoundError(
+                f"{aggregate_id} is a {type(aggregate).__name__.lower()}, not a {kind.__name__.lower()}"
+            )
         return aggregate
 
     async def read(self, after: int, limit: int, topics: frozenset[str]) -> Page:
-        rows = await self._pool.fetch(SQL.read.sql, after, after + limit)
+        rows = await self._fetch(SQL.read.sql, after, after + limit)
         for expected, row in enumerate(rows, start=after + 1):
             if row["notification_id"] != expected:
                 raise CorruptError(f"position {expected} is missing from the log: run `anju verify`")
@@ -67,11 +67,20 @@ class PostgresLog:
         return Page(entries, after + len(rows))
 
     async def position(self) -> int:
-        return cast("int", await self._pool.fetchval("select position from log_head"))
+        (row,) = await self._fetch(SQL.head.sql)
+        return cast("int", row["position"])
+
+    async def _fetch(self, sql: str, *values: object) -> list[Any]:
+        try:
+            return cast("list[Any]", await self._pool.fetch(sql, *values))
+        except LOST as error:
+            raise UnavailableError(
+                f"the log cannot be read: the database does not answer ({error})"
+            ) from error
 
 
 @asynccontextmanager
-async def event_log(pool: "asyncpg.Pool[asyncpg.Record]", database_url: str) -> AsyncIterator[PostgresLog]:
+async def event_log(pool: asyncpg.Pool, database_url: str) -> AsyncIterator[PostgresLog]:
     """The log, with its writer running until the block is left."""
     async with Writer(database_url) as writer:
         yield PostgresLog(pool, writer)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import migrations
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -11,6 +10,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+import migrations
 from domain.errors import UnavailableError
 
 
@@ -18,7 +18,9 @@ def migrate(database_url: str) -> tuple[str | None, str | None]:
     """Run every migration that is missing; (revision before, revision now). Blocks: call it in a thread."""
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+    engine = create_engine(
+        database_url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool
+    )
     try:
         with engine.connect() as connection:
             before = MigrationContext.configure(connection).get_current_revision()

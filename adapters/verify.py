@@ -23,7 +23,9 @@ class Verdict:
         return self.problem is None
 
 
-async def verify(connection: "asyncpg.Connection[asyncpg.Record]", progress: Callable[[int, int], None] | None = None) -> Verdict:
+async def verify(
+    connection: asyncpg.Connection, progress: Callable[[int, int], None] | None = None
+) -> Verdict:
     """Stream the log (flat memory) inside one snapshot; `progress` is told (checked, all) now and then."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         head = await connection.fetchrow(SQL.head.sql)
@@ -33,7 +35,12 @@ async def verify(connection: "asyncpg.Connection[asyncpg.Record]", progress: Cal
         async for row in connection.cursor(SQL.chain.sql, prefetch=5000):
             position = row["notification_id"]
             if position != checked + 1:
-                return Verdict(checked, last, checked + 1, f"position {checked + 1} is missing: the next one is {position}")
+                return Verdict(
+                    checked,
+                    last,
+                    checked + 1,
+                    f"position {checked + 1} is missing: the next one is {position}",
+                )
             last = link(
                 last,
                 Record(
@@ -48,12 +55,19 @@ async def verify(connection: "asyncpg.Connection[asyncpg.Record]", progress: Cal
                 ),
             )
             if last != row["hash"]:
-                return Verdict(checked, last, position, f"position {position} is not what was appended: its hash does not follow")
+                return Verdict(
+                    checked,
+                    last,
+                    position,
+                    f"position {position} is not what was appended: its hash does not follow",
+                )
             checked = position
             if progress is not None and checked % 5000 == 0:
                 progress(checked, head["position"])
         if checked != head["position"]:
-            return Verdict(checked, last, checked + 1, f"the log ends at {checked}, its head says {head['position']}")
+            return Verdict(
+                checked, last, checked + 1, f"the log ends at {checked}, its head says {head['position']}"
+            )
         if last != head["hash"]:
             return Verdict(checked, last, checked, "the head's hash is not that of the last event")
         return Verdict(checked, last)

@@ -22,7 +22,7 @@ from domain.chain import Record, link
 from domain.errors import AnjuError, ConflictError, UnavailableError
 from domain.ports import Appended, Request
 
-SQL: Any = aiosql.from_path(Path(__file__).parent / "event_log.sql", "asyncpg")
+SQL: Any = aiosql.from_path(Path(__file__).parent / "event_log.sql", "asyncpg", mandatory_parameters=False)
 LARGEST_BATCH = 2000
 """Events in one transaction, at most; a request is never split."""
 LARGEST_QUEUE = 100_000
@@ -30,7 +30,7 @@ LARGEST_QUEUE = 100_000
 PATIENCE = 30.0
 """Seconds for which a lost database is tried again before the callers are told."""
 
-_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, OSError)
+LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, OSError)
 Result = Appended | AnjuError
 
 
@@ -114,14 +114,16 @@ class Writer:
         self._waiting = 0
         self._wake = asyncio.Event()
         self._closing = False
-        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._connection: asyncpg.Connection | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run(), name="log-writer")
         return self
 
-    async def __aexit__(self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
         self._closing = True
         self._wake.set()
         if self._task is not None:
@@ -140,7 +142,9 @@ class Writer:
         ready = [request for request in encoded if isinstance(request, _Encoded)]
         size = sum(len(request.rows) for request in ready)
         if self._waiting + size > LARGEST_QUEUE:
-            raise UnavailableError(f"the log is busy: {self._waiting} events are waiting to be written; try again in a moment")
+            raise UnavailableError(
+                f"the log is busy: {self._waiting} events are waiting to be written; try again in a moment"
+            )
         if not ready:
             return [result for result in encoded if not isinstance(result, _Encoded)]
         group = _Group(ready, size, asyncio.get_running_loop().create_future())
@@ -173,18 +177,34 @@ class Writer:
         while True:
             try:
                 results = iter(await self._commit(requests))
-            except _LOST as error:
+            except LOST as error:
                 await self._disconnect()
                 if self._closing or loop.time() > deadline:
-                    failure = UnavailableError(f"the database is lost and did not come back ({error}); is it running?")
+                    failure = UnavailableError(
+                        f"the database is lost and did not come back ({error}); is it running?"
+                    )
                     _fail(groups, failure)
                     return
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 1.0)
             except asyncpg.PostgresError as error:
                 await self._disconnect()
-                _fail(groups, UnavailableError(f"the database refuses to append: {error} (SQLSTATE {error.sqlstate})"))
+                _fail(
+                    groups,
+                    UnavailableError(f"the database refuses to append: {error} (SQLSTATE {error.sqlstate})"),
+                )
                 return
+            except BaseException as error:
+                # A bug or a cancelled task: nobody may wait for ever for a writer that is gone.
+                waiting = [*groups, *self._queue]
+                self._queue.clear()
+                _fail(
+                    waiting,
+                    UnavailableError(
+                        f"the log's writer stopped: {error!r}; nothing of this was acknowledged"
+                    ),
+                )
+                raise
             else:
                 for group in groups:
                     outcome = [next(results) for _ in group.requests]
@@ -225,7 +245,7 @@ class Writer:
 
 
 async def _situation(
-    connection: "asyncpg.Connection[asyncpg.Record]",
+    connection: asyncpg.Connection,
     aggregates: Sequence[UUID],
     requests: Sequence[UUID],
 ) -> _Head:
@@ -242,7 +262,10 @@ async def _situation(
 
 def _encode(request: Request) -> _Encoded | AnjuError:
     try:
-        rows = [_Row(event.originator_id, event.originator_version, *codec.encode(event)) for event in request.events]
+        rows = [
+            _Row(event.originator_id, event.originator_version, *codec.encode(event))
+            for event in request.events
+        ]
     except AnjuError as error:
         return error
     return _Encoded(request.id, rows, msgspec.json.encode(request.metadata, order="sorted").decode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid5
 
@@ -10,7 +10,7 @@ from domain import policy
 from domain.errors import AnjuError, ConflictError
 from domain.incident import Incident
 from domain.observation import NAMESPACE
-from domain.ports import NO_METADATA, Request
+from domain.ports import Request
 from domain.site import Site
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Order:
     by: Person
     at: datetime
     request_id: UUID
-    metadata: Mapping[str, str] = NO_METADATA
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

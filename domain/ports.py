@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound=Aggregate)
 Event: TypeAlias = CanMutateAggregate[UUID]
 
-NO_METADATA: Mapping[str, str] = {}
-
 
 @dataclass(frozen=True, slots=True)
 class Appended:

@@ -1,0 +1,48 @@
+-- name: insert_reported!
+insert into incidents (incident_id, site_id, township, category, source, description, state, occurred_at, reported_at, version, position)
+select id, site, township, category, source, description, state, occurred, reported, 1, position
+  from unnest(:ids::uuid[], :sites::uuid[], :townships::text[], :categories::text[], :sources::text[], :descriptions::text[],
+              :states::text[], :occurred::timestamptz[], :reported::timestamptz[], :positions::bigint[])
+    as row (id, site, township, category, source, description, state, occurred, reported, position)
+
+-- name: move$
+with moved as (
+    update incidents as incident
+       set state = latest.state,
+           version = latest.version,
+           position = latest.position,
+           round = incident.round + latest.reworks,
+           lead_unit = coalesce(latest.unit, incident.lead_unit),
+           dispatched_at = coalesce(latest.dispatched_at, incident.dispatched_at),
+           closed_at = coalesce(latest.closed_at, incident.closed_at)
+      from (
+        select id,
+               (array_agg(state order by version desc))[1] as state,
+               max(version) as version,
+               max(position) as position,
+               sum(rework) as reworks,
+               (array_agg(unit order by version desc) filter (where unit is not null))[1] as unit,
+               max(at) filter (where state = 'DISPATCHED') as dispatched_at,
+               max(at) filter (where state = 'CLOSED') as closed_at
+          from unnest(:ids::uuid[], :versions::int[], :states::text[], :times::timestamptz[], :units::text[], :reworks::int[],
+                      :positions::bigint[]) as row (id, version, state, at, unit, rework, position)
+         group by id
+      ) as latest
+     where incident.incident_id = latest.id
+    returning 1
+)
+select count(*) from moved
+
+-- name: listed
+select * from incidents
+ where (:scope_township::text is null or township = :scope_township)
+   and (:scope_site::uuid is null or site_id = :scope_site)
+   and (:state::text is null or state = :state)
+   and (:site_id::uuid is null or site_id = :site_id)
+   and (:township::text is null or township = :township)
+   and (:category::text is null or category = :category)
+   and (:reported_from::timestamptz is null or reported_at >= :reported_from)
+   and (:reported_until::timestamptz is null or reported_at < :reported_until)
+   and (:after_time::timestamptz is null or (reported_at, incident_id) < (:after_time, :after_id::uuid))
+ order by reported_at desc, incident_id desc
+ limit :first

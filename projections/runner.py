@@ -1,0 +1,102 @@
+"""Keep read models up with the log: fold a batch, with rows and position in one transaction; start again where it stood."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiosql
+import asyncpg
+
+from domain.errors import AnjuError, CorruptError, UnavailableError
+from domain.ports import Entry, EventLog
+
+BATCH = 2000
+POLL = 1.0
+"""Seconds after which the log is looked at although nobody said that it grew."""
+LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
+
+SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
+logger = logging.getLogger("anju.projections")
+
+Fold = Callable[[asyncpg.Connection, Sequence[Entry]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """`fold` gets the events of `topics`, in order, each exactly once. A change of `version` asks for a rebuild."""
+
+    name: str
+    version: int
+    topics: frozenset[str]
+    fold: Fold
+
+
+class Tail(Protocol):
+    """Something that knows when the log grew."""
+
+    async def wait(self, name: str, beyond: int, timeout: float) -> None:  # noqa: ASYNC109  (a bound, not a deadline)
+        """Return when `name` ("log") is known to have passed position `beyond`, or after `timeout` seconds."""
+
+
+async def run(projection: Projection, pool: asyncpg.Pool, log: EventLog, tail: Tail) -> None:
+    """Fold until cancelled. An event that cannot be folded stops this projection, and its name and position are recorded."""
+    while True:
+        try:
+            position = await catch_up(projection, pool, log)
+        except (UnavailableError, *LOST) as error:
+            logger.warning("projection %s waits: %s", projection.name, error)
+            await asyncio.sleep(POLL)
+        else:
+            await tail.wait("log", position, POLL)
+
+
+async def catch_up(projection: Projection, pool: asyncpg.Pool, log: EventLog) -> int:
+    """Fold until the log has no more; the position reached. CorruptError names the event that could not be folded."""
+    async with pool.acquire() as connection:
+        position: int = await SQL.enrol(connection, name=projection.name, version=projection.version)
+    limit = BATCH
+    while True:
+        page = await log.read(position, limit, projection.topics)
+        if page.through == position:
+            return position
+        try:
+            async with pool.acquire() as connection, connection.transaction():
+                held: int = await SQL.hold(connection, name=projection.name)
+                if held != position:  # another worker was here
+                    position = held
+                    continue
+                if page.entries:
+                    await projection.fold(connection, page.entries)
+                await SQL.advance(connection, name=projection.name, position=page.through)
+            position = page.through
+        except (
+            asyncpg.PostgresError,
+            AnjuError,
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:
+            if isinstance(error, LOST):
+                raise
+            if limit > 1:
+                limit = 1  # find the event itself
+                continue
+            await _stop(projection, pool, page.entries[0], error)
+
+
+async def _stop(projection: Projection, pool: asyncpg.Pool, entry: Entry, error: Exception) -> None:
+    topic, position = type(entry.event).TOPIC, entry.position
+    message = f"{projection.name} cannot fold position {position} ({topic}): {error}"
+    async with pool.acquire() as connection:
+        await SQL.record_error(connection, name=projection.name, error=message)
+    raise CorruptError(message) from error
+
+
+async def statuses(pool: asyncpg.Pool) -> list[Any]:
+    """Rows of (name, version, position, error, updated_at), by name."""
+    async with pool.acquire() as connection:
+        return [row async for row in SQL.statuses(connection)]

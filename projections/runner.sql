@@ -1,0 +1,23 @@
+-- name: enrol$
+with enrolled as (
+    insert into projections (name, version) values (:name, :version) on conflict (name) do nothing returning position
+)
+select position from enrolled union all select position from projections where name = :name limit 1
+
+-- name: hold$
+select position from projections where name = :name for update
+
+-- name: advance
+with moved as (
+    update projections set position = :position, error = null, updated_at = now() where name = :name
+)
+select pg_notify('projections', :name || ' ' || :position::bigint)
+
+-- name: record_error!
+update projections set error = :error, updated_at = now() where name = :name
+
+-- name: statuses
+select name, version, position, error, updated_at from projections order by name
+
+-- name: position$
+select position from projections where name = :name
