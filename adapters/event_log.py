@@ -49,21 +49,15 @@ class PostgresLog:
             )
         return aggregate
 
+    async def history(self, aggregate_id: UUID) -> list[Entry]:
+        return [_entry(row) for row in await self._fetch(SQL.history.sql, aggregate_id)]
+
     async def read(self, after: int, limit: int, topics: frozenset[str]) -> Page:
         rows = await self._fetch(SQL.read.sql, after, after + limit)
         for expected, row in enumerate(rows, start=after + 1):
             if row["notification_id"] != expected:
                 raise CorruptError(f"position {expected} is missing from the log: run `anju verify`")
-        entries = [
-            Entry(
-                row["notification_id"],
-                row["recorded_at"],
-                codec.decode(row["topic"], row["state"]),
-                _metadata.decode(row["metadata"]),
-            )
-            for row in rows
-            if row["topic"] in topics
-        ]
+        entries = [_entry(row) for row in rows if row["topic"] in topics]
         return Page(entries, after + len(rows))
 
     async def position(self) -> int:
@@ -77,6 +71,15 @@ class PostgresLog:
             raise UnavailableError(
                 f"the log cannot be read: the database does not answer ({error})"
             ) from error
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(
+        row["notification_id"],
+        row["recorded_at"],
+        codec.decode(row["topic"], row["state"]),
+        _metadata.decode(row["metadata"]),
+    )
 
 
 @asynccontextmanager

@@ -33,6 +33,10 @@ select min(notification_id) as first, max(notification_id) as last from events w
 -- name: load
 select topic, state from events where originator_id = $1 order by originator_version
 
+-- name: history
+select notification_id, topic, recorded_at, metadata, state
+  from events where originator_id = $1 order by originator_version
+
 -- name: read
 select notification_id, topic, recorded_at, metadata, state
   from events where notification_id > $1 and notification_id <= $2 order by notification_id

@@ -17,7 +17,7 @@ class Tail:
     def __init__(self, database_url: str) -> None:
         self._url = database_url
         self._heard: dict[str, int] = {}
-        self._grew = asyncio.Condition()
+        self._waiting: set[tuple[str, int, asyncio.Future[None]]] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -33,11 +33,17 @@ class Tail:
 
     async def wait(self, name: str, beyond: int, timeout: float) -> None:  # noqa: ASYNC109  (a bound, not a deadline)
         """Return when `name` ("log" or a projection's) was heard to pass position `beyond`, or after `timeout` seconds."""
+        if self._heard.get(name, 0) > beyond:
+            return
+        waiter = (name, beyond, asyncio.get_running_loop().create_future())
+        self._waiting.add(waiter)
         try:
-            async with asyncio.timeout(timeout), self._grew:
-                await self._grew.wait_for(lambda: self._heard.get(name, 0) > beyond)
+            async with asyncio.timeout(timeout):
+                await waiter[2]
         except TimeoutError:
             return
+        finally:
+            self._waiting.discard(waiter)
 
     async def _listen(self) -> None:
         while True:
@@ -49,27 +55,18 @@ class Tail:
 
     async def _listen_once(self) -> None:
         lost = asyncio.Event()
-        heard: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
-
-        def hear(_connection: object, _pid: int, channel: str, payload: str) -> None:
-            name, _, position = payload.rpartition(" ") if channel == "projections" else ("log", "", payload)
-            heard.put_nowait((name, int(position)))
-
         connection = await asyncpg.connect(self._url)
         connection.add_termination_listener(lambda _connection: lost.set())
         try:
             for channel in CHANNELS:
-                await connection.add_listener(channel, hear)
-            ended = asyncio.create_task(lost.wait())
-            while not lost.is_set():
-                heard_one = asyncio.create_task(heard.get())
-                done, _ = await asyncio.wait({heard_one, ended}, return_when=asyncio.FIRST_COMPLETED)
-                if heard_one not in done:
-                    heard_one.cancel()
-                    break
-                name, position = heard_one.result()
-                async with self._grew:
-                    self._heard[name] = max(position, self._heard.get(name, 0))
-                    self._grew.notify_all()
+                await connection.add_listener(channel, self._hear)
+            await lost.wait()
         finally:
             connection.terminate()
+
+    def _hear(self, _connection: object, _pid: int, channel: str, payload: str) -> None:
+        name, _, position = payload.rpartition(" ") if channel == "projections" else ("log", "", payload)
+        self._heard[name] = max(int(position), self._heard.get(name, 0))
+        for waiting, beyond, woken in self._waiting:
+            if waiting == name and self._heard[name] > beyond and not woken.done():
+                woken.set_result(None)

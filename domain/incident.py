@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -12,10 +12,8 @@ from eventsourcing.domain import Aggregate
 from domain.errors import RuleError
 from domain.lifecycle import advance, require_aware, require_text
 from domain.observation import require_code
-
-if TYPE_CHECKING:
-    from domain.people import Person
-    from domain.site import Site
+from domain.people import Person
+from domain.site import Site
 
 
 class IncidentState(StrEnum):

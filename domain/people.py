@@ -45,11 +45,15 @@ class Scope:
         return f"township {self.township}" if self.township else "the city"
 
 
+CITY = Scope()
+"""Everywhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """A person as the identity provider vouches for them; `id` is a staff number, not a name."""
 
     id: str
     roles: frozenset[Role]
-    scope: Scope = Scope()
+    scope: Scope = CITY
     units: frozenset[str] = frozenset()

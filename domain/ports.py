@@ -67,6 +67,9 @@ class EventLog(Protocol):
     async def load(self, kind: type[A], aggregate_id: UUID) -> A:
         """The aggregate as it is now, replayed from its events; NotFoundError."""
 
+    async def history(self, aggregate_id: UUID) -> list[Entry]:
+        """Every event of one aggregate, in order; empty if there is none."""
+
     async def read(self, after: int, limit: int, topics: frozenset[str]) -> Page:
         """The events of `topics` among the next `limit` positions beyond `after`, in order."""
 

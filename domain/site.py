@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import Aggregate
@@ -12,11 +13,7 @@ from eventsourcing.domain import Aggregate
 from domain.errors import NotFoundError, RuleError
 from domain.lifecycle import advance, require_aware, require_text
 from domain.observation import NAMESPACE, require_code
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from domain.people import Person
+from domain.people import Person
 
 
 class SiteState(StrEnum):

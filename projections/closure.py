@@ -14,7 +14,7 @@ import asyncpg
 
 from domain.errors import CorruptError
 from domain.incident import Incident
-from domain.people import Scope
+from domain.people import CITY, Scope
 from domain.ports import Entry
 from projections.runner import Projection
 
@@ -66,7 +66,7 @@ class Cohort:
 
     start: date
     end: date
-    scope: Scope = Scope()
+    scope: Scope = CITY
     township: str | None = None
     site_id: UUID | None = None
     category: str | None = None

@@ -71,6 +71,13 @@ class IncidentFilter:
     reported_until: datetime | None = None
 
 
+async def one(connection: asyncpg.Connection, scope: Scope, incident_id: UUID) -> Any | None:
+    """The row of one incident, if it lies inside `scope`."""
+    return await SQL.one(
+        connection, incident_id=incident_id, scope_township=scope.township, scope_site=scope.site_id
+    )
+
+
 async def listed(
     connection: asyncpg.Connection,
     scope: Scope,

@@ -33,6 +33,12 @@ with moved as (
 )
 select count(*) from moved
 
+-- name: one^
+select * from incidents
+ where incident_id = :incident_id
+   and (:scope_township::text is null or township = :scope_township)
+   and (:scope_site::uuid is null or site_id = :scope_site)
+
 -- name: listed
 select * from incidents
  where (:scope_township::text is null or township = :scope_township)

@@ -11,7 +11,7 @@ import aiosql
 import asyncpg
 
 from domain.errors import AnjuError, CorruptError, UnavailableError
-from domain.ports import Entry, EventLog
+from domain.ports import Entry, EventLog, Page
 
 BATCH = 2000
 POLL = 1.0
@@ -63,37 +63,49 @@ async def catch_up(projection: Projection, pool: asyncpg.Pool, log: EventLog) ->
         if page.through == position:
             return position
         try:
-            async with pool.acquire() as connection, connection.transaction():
-                held: int = await SQL.hold(connection, name=projection.name)
-                if held != position:  # another worker was here
-                    position = held
-                    continue
-                if page.entries:
-                    await projection.fold(connection, page.entries)
-                await SQL.advance(connection, name=projection.name, position=page.through)
-            position = page.through
-        except (
-            asyncpg.PostgresError,
-            AnjuError,
-            ArithmeticError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as error:
-            if isinstance(error, LOST):
+            position = await _apply(projection, pool, position, page)
+        except _UnfoldableError as error:
+            if limit == 1:
+                raise await _stopped(projection, pool, page.entries[0], error) from error
+            limit = 1  # find the event itself
+
+
+class _UnfoldableError(Exception):
+    """A fold refused a batch."""
+
+
+async def _apply(projection: Projection, pool: asyncpg.Pool, position: int, page: Page) -> int:
+    """Fold `page`, which follows `position`, in one transaction; the position reached."""
+    async with pool.acquire() as connection, connection.transaction():
+        held: int = await SQL.hold(connection, name=projection.name)
+        if held != position:  # another worker was here: nothing of this page is ours
+            return held
+        if page.entries:
+            try:
+                await projection.fold(connection, page.entries)
+            except LOST:
                 raise
-            if limit > 1:
-                limit = 1  # find the event itself
-                continue
-            await _stop(projection, pool, page.entries[0], error)
+            except (
+                asyncpg.PostgresError,
+                AnjuError,
+                ArithmeticError,
+                LookupError,
+                TypeError,
+                ValueError,
+            ) as error:
+                raise _UnfoldableError(str(error)) from error
+        await SQL.advance(connection, name=projection.name, position=page.through)
+        return page.through
 
 
-async def _stop(projection: Projection, pool: asyncpg.Pool, entry: Entry, error: Exception) -> None:
+async def _stopped(
+    projection: Projection, pool: asyncpg.Pool, entry: Entry, error: Exception
+) -> CorruptError:
     topic, position = type(entry.event).TOPIC, entry.position
     message = f"{projection.name} cannot fold position {position} ({topic}): {error}"
     async with pool.acquire() as connection:
         await SQL.record_error(connection, name=projection.name, error=message)
-    raise CorruptError(message) from error
+    return CorruptError(message)
 
 
 async def statuses(pool: asyncpg.Pool) -> list[Any]:

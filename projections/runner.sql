@@ -7,7 +7,7 @@ select position from enrolled union all select position from projections where n
 -- name: hold$
 select position from projections where name = :name for update
 
--- name: advance
+-- name: advance$
 with moved as (
     update projections set position = :position, error = null, updated_at = now() where name = :name
 )

@@ -1,0 +1,70 @@
+"""The composition root: the only place where adapters are made. Everything else is handed what it needs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import asyncpg
+
+from adapters.bus import Bus, bus
+from adapters.event_log import PostgresLog, event_log
+from adapters.tail import Tail
+from api.settings import Settings
+from api.tokens import Issuer, load_issuer
+from domain.errors import UnavailableError
+
+Clock = Callable[[], datetime]
+
+
+def wall_clock() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Everything that is running: what the API, the workers and the commands work with."""
+
+    settings: Settings
+    pool: asyncpg.Pool
+    log: PostgresLog
+    tail: Tail
+    bus: Bus | None
+    issuer: Issuer
+    now: Clock = wall_clock
+
+
+@asynccontextmanager
+async def connected_pool(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
+    """Connections to the database; UnavailableError says that it does not answer."""
+    url = settings.require_database_url
+    try:
+        pool = await asyncpg.create_pool(url, min_size=2, max_size=20, command_timeout=60)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise UnavailableError(
+            f"the database does not answer: {error}; is ANJU_DATABASE_URL right?"
+        ) from error
+    async with pool:
+        yield pool
+
+
+@asynccontextmanager
+async def system(
+    settings: Settings, *, with_bus: bool = True, now: Clock = wall_clock
+) -> AsyncIterator[System]:
+    """Start what `settings` say, and stop all of it on leaving, in the opposite order."""
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(connected_pool(settings))
+        await _require_schema(pool)
+        log = await stack.enter_async_context(event_log(pool, settings.require_database_url))
+        tail = await stack.enter_async_context(Tail(settings.require_database_url))
+        connection = await stack.enter_async_context(bus(settings.require_nats_url)) if with_bus else None
+        issuer = await asyncio.to_thread(load_issuer, settings.data_dir)
+        yield System(settings, pool, log, tail, connection, issuer, now)
+
+
+async def _require_schema(pool: asyncpg.Pool) -> None:
+    if await pool.fetchval("select to_regclass('projections')") is None:
+        raise UnavailableError("the database has no schema yet: run `anju migrate`")

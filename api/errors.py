@@ -1,0 +1,79 @@
+"""How a refusal looks outside: GraphQL code, HTTP problem (RFC 9457), exit code. The one place that maps them."""
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from graphql import GraphQLError
+from starlette.exceptions import HTTPException
+from strawberry.extensions import MaskErrors
+
+from domain.errors import AnjuError, ConflictError
+
+logger = logging.getLogger("anju.api")
+
+STATUS = {
+    "INVALID": 422,
+    "FORBIDDEN": 403,
+    "UNAUTHENTICATED": 401,
+    "NOT_FOUND": 404,
+    "CONFLICT": 409,
+    "UNAVAILABLE": 503,
+}
+UNEXPECTED = "something went wrong here, not in your request; it was written down"
+
+
+class TypedErrors(MaskErrors):
+    """Gives every GraphQL error `extensions.code`; what is not ours is written to the log and told to nobody."""
+
+    def anonymise_error(self, error: GraphQLError) -> GraphQLError:
+        original = error.original_error
+        message, extensions = error.message, {"code": "INVALID"}  # the query itself is wrong
+        if isinstance(original, AnjuError) and original.code in STATUS:
+            extensions = {"code": original.code}
+            if isinstance(original, ConflictError):
+                extensions["currentVersion"] = str(original.current)
+        elif original is not None and not isinstance(original, GraphQLError):
+            logger.error("unexpected error at %s", error.path, exc_info=original)
+            message, extensions = UNEXPECTED, {"code": "INTERNAL"}
+        return GraphQLError(
+            message, error.nodes, error.source, error.positions, error.path, extensions=extensions
+        )
+
+
+def problem(status: int, code: str, detail: str) -> JSONResponse:
+    """A problem+json answer; `type` is stable."""
+    slug = code.lower().replace("_", "-")
+    body = {"type": f"/problems/{slug}", "title": code, "status": status, "detail": detail}
+    headers = {"WWW-Authenticate": "Bearer"} if status == STATUS["UNAUTHENTICATED"] else None
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Answer every error of `app` as a problem."""
+
+    @app.exception_handler(AnjuError)
+    def refused(_request: Request, error: AnjuError) -> JSONResponse:
+        if error.code not in STATUS:
+            logger.error("unexpected error", exc_info=error)
+            return problem(500, "INTERNAL", UNEXPECTED)
+        return problem(STATUS[error.code], error.code, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        return problem(422, "INVALID", wrong)
+
+    @app.exception_handler(HTTPException)
+    def answered(_request: Request, error: HTTPException) -> JSONResponse:
+        return problem(
+            error.status_code,
+            "NOT_FOUND" if error.status_code == STATUS["NOT_FOUND"] else "HTTP",
+            error.detail,
+        )
+
+    @app.exception_handler(Exception)
+    def unexpected(_request: Request, error: Exception) -> JSONResponse:
+        logger.error("unexpected error", exc_info=error)
+        return problem(500, "INTERNAL", UNEXPECTED)

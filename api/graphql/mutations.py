@@ -1,0 +1,95 @@
+"""Mutations: one line for each command of the domain; arguments and description are those of the aggregate's method."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, get_type_hints
+from uuid import UUID
+
+import strawberry
+
+from api.graphql.context import Info
+from api.graphql.types import CommandResult, Position
+from domain import commands
+from domain.incident import Incident, Source
+from domain.site import site_id
+
+
+def _result(done: commands.Done) -> CommandResult:
+    return CommandResult(
+        id=done.id, version=done.version, position=Position(done.position), repeated=done.repeated
+    )
+
+
+def command(kind: type[Any], method: Callable[..., None]) -> Any:
+    """The mutation that calls `method` of the aggregate `kind`: its keyword arguments become the mutation's."""
+    hints = get_type_hints(method)
+    fields = {
+        name: hints[name] for name in inspect.signature(method).parameters if name not in {"self", "by", "at"}
+    }
+
+    async def resolve(
+        info: Info,
+        id: UUID,
+        expected_version: int | None = None,
+        request_id: UUID | None = None,
+        **given: Any,
+    ) -> CommandResult:
+        order = info.context.order(request_id)
+        log = info.context.system.log
+        return _result(
+            await commands.act(log, order, kind, method, id, expected_version=expected_version, **given)
+        )
+
+    _take_arguments(resolve, fields)
+    return strawberry.mutation(resolver=resolve, description=inspect.getdoc(method))
+
+
+def _take_arguments(resolve: Callable[..., Awaitable[CommandResult]], fields: dict[str, Any]) -> None:
+    """Give `resolve` the arguments `fields` by name in place of its ** parameter: GraphQL arguments come from the signature."""
+    signature = inspect.signature(resolve)
+    own = [
+        parameter
+        for parameter in signature.parameters.values()
+        if parameter.kind is not parameter.VAR_KEYWORD
+    ]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint)
+        for name, hint in fields.items()
+    ]
+    resolve.__signature__ = signature.replace(parameters=own + added)  # type: ignore[attr-defined]
+    resolve.__annotations__ = {**resolve.__annotations__, **fields}
+
+
+@strawberry.type
+class Mutation:
+    """What can be done. Every mutation takes `requestId`: given twice, it is done once."""
+
+    @strawberry.mutation(description="上报: report an incident at a site, named by its code.")
+    async def report_incident(
+        self,
+        info: Info,
+        site: str,
+        source: Source,
+        category: str,
+        description: str,
+        occurred_at: datetime | None = None,
+        request_id: UUID | None = None,
+    ) -> CommandResult:
+        done = await commands.report_incident(
+            info.context.system.log,
+            info.context.order(request_id),
+            site_id=site_id(site),
+            source=source,
+            category=category,
+            description=description,
+            occurred_at=occurred_at,
+        )
+        return _result(done)
+
+    accept_incident = command(Incident, Incident.accept)
+    dispatch_incident = command(Incident, Incident.dispatch)
+    sign_incident = command(Incident, Incident.sign)
+    start_handling = command(Incident, Incident.start_handling)
+    give_feedback = command(Incident, Incident.give_feedback)
+    verify_incident = command(Incident, Incident.verify)

@@ -1,0 +1,151 @@
+"""Queries: read models, within the scope of the person asking."""
+
+from datetime import UTC, datetime, time, timedelta
+from uuid import UUID
+
+import strawberry
+
+from api.graphql import types
+from api.graphql.context import Info
+from domain import policy
+from domain.errors import InvalidError
+from domain.gatepass import Decision
+from domain.site import Site, site_id
+from projections import closure, gate_traffic, incidents, runner
+
+
+def _site(code: str | None) -> UUID | None:
+    return None if code is None else site_id(code)
+
+
+@strawberry.type
+class Query:
+    """What can be asked."""
+
+    @strawberry.field(description="One incident as it stands now, or null if there is none that you may see.")
+    async def incident(
+        self,
+        info: Info,
+        id: UUID,
+        after_position: types.AfterPosition = None,
+    ) -> types.Incident | None:
+        person = info.context.allow("read.incidents")
+        await info.context.caught_up("incidents", after_position)
+        async with info.context.system.pool.acquire() as connection:
+            row = await incidents.one(connection, person.scope, id)
+        return None if row is None else types.Incident.of(row)
+
+    @strawberry.field(description="Incidents, newest report first.")
+    async def incidents(
+        self,
+        info: Info,
+        filter: types.IncidentFilter | None = None,
+        first: types.First = 50,
+        after: types.After = None,
+        after_position: types.AfterPosition = None,
+    ) -> types.Connection[types.Incident]:
+        person = info.context.allow("read.incidents")
+        size = types.page_size(first)
+        asked = filter or types.IncidentFilter()
+        wanted = incidents.IncidentFilter(
+            state=asked.state,
+            site_id=_site(asked.site),
+            township=asked.township,
+            category=asked.category,
+            reported_from=asked.reported_from,
+            reported_until=asked.reported_until,
+        )
+        beyond: tuple[datetime, UUID] | None = None
+        if after is not None:
+            at, last = types.parts_of(after, 2)
+            try:
+                beyond = datetime.fromisoformat(at), UUID(last)
+            except ValueError as error:
+                raise InvalidError("`after` is not a cursor of this list: pass on its `endCursor`") from error
+        await info.context.caught_up("incidents", after_position)
+        async with info.context.system.pool.acquire() as connection:
+            rows = await incidents.listed(connection, person.scope, wanted, first=size + 1, after=beyond)
+        nodes = [
+            (types.Incident.of(row), types.cursor(row["reported_at"].isoformat(), row["incident_id"]))
+            for row in rows
+        ]
+        return types.Connection[types.Incident].of(nodes, size)
+
+    @strawberry.field(description="办结率 of a period. Sites and townships are named by their codes.")
+    async def closure_rate(
+        self,
+        info: Info,
+        period: types.Period,
+        basis: types.Basis = types.Basis.COHORT,
+        township: str | None = None,
+        site: str | None = None,
+        category: str | None = None,
+        after_position: types.AfterPosition = None,
+    ) -> types.ClosureRate:
+        person = info.context.allow("read.figures")
+        match basis:
+            case types.Basis.COHORT:
+                period.checked()
+        await info.context.caught_up("closure", after_position)
+        cohort = closure.Cohort(
+            start=period.from_,
+            end=period.to,
+            scope=person.scope,
+            township=township,
+            site_id=_site(site),
+            category=category,
+        )
+        async with info.context.system.pool.acquire() as connection:
+            return types.ClosureRate.of(await closure.closure_rate(connection, cohort), cohort)
+
+    @strawberry.field(description="Passes through the gates of a site (by its code), in stretches of time.")
+    async def gate_traffic(
+        self,
+        info: Info,
+        site: str,
+        period: types.Period,
+        by: types.Unit = types.Unit.HOUR,
+        after_position: types.AfterPosition = None,
+    ) -> list[types.GateTraffic]:
+        person = info.context.allow("read.figures")
+        place = await info.context.system.log.load(Site, site_id(site))
+        policy.require_scope(person, place.township, place.id)
+        period.checked()
+        await info.context.caught_up("gate_traffic", after_position)
+        start, end = (
+            datetime.combine(day, time(), closure.ZONE).astimezone(UTC)
+            for day in (period.from_, period.to + timedelta(days=1))
+        )
+        async with info.context.system.pool.acquire() as connection:
+            rows = await gate_traffic.traffic(
+                connection, site_id=place.id, start=start, end=end, unit=by.value.lower()
+            )
+        return [
+            types.GateTraffic(
+                start=row["start"], gate=row["gate"], decision=Decision(row["decision"]), passes=row["passes"]
+            )
+            for row in rows
+        ]
+
+    @strawberry.field(description="How far the log and its read models are.")
+    async def system_status(self, info: Info) -> types.SystemStatus:
+        info.context.allow("read.system")
+        system = info.context.system
+        rows = await runner.statuses(system.pool)
+        position = await system.log.position()
+        return types.SystemStatus(
+            position=types.Position(position),
+            projections=[
+                types.ProjectionStatus(
+                    name=row["name"],
+                    version=row["version"],
+                    position=types.Position(row["position"]),
+                    lag=max(0, position - row["position"]),
+                    error=row["error"],
+                    updated_at=row["updated_at"],
+                )
+                for row in rows
+            ],
+            observations_waiting=await system.bus.backlog() if system.bus else None,
+            dead_letters=(await system.bus.counts())["DEAD_LETTERS"] if system.bus else None,
+        )

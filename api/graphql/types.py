@@ -1,0 +1,317 @@
+"""GraphQL types: what a command centre sees. Chinese terms stand in the descriptions."""
+
+import base64
+import binascii
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Generic, NewType, Self, TypeVar
+from uuid import UUID
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from api.graphql.context import Info
+from domain.errors import InvalidError
+from domain.gatepass import Decision
+from domain.incident import IncidentState, Source
+from domain.model import EVENTS
+from domain.ports import Entry
+from projections import closure
+
+strawberry.enum(IncidentState, description="Where an incident stands; exactly one at a time.")
+strawberry.enum(Source, description="Who or what reported it.")
+strawberry.enum(Decision, description="What came of a passage at a gate.")
+
+Position = NewType("Position", int)
+"""A place in the log; beyond 32 bits in a large district, so not GraphQL's Int."""
+_LAST = 2**53 - 1
+
+
+def _position(value: object) -> Position:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LAST:
+        raise InvalidError(f"{value!r} is not a position: a whole number from 0 is expected")
+    return Position(value)
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    Position: strawberry.scalar(
+        name="Position",
+        description="A place in the log: 1, 2, 3 .. without gaps; a JSON number below 2^53.",
+        serialize=int,
+        parse_value=_position,
+    ),
+}
+
+LARGEST_PAGE = 500
+
+First = Annotated[int, strawberry.argument(description=f"How many, 1 to {LARGEST_PAGE}.")]
+After = Annotated[str | None, strawberry.argument(description="`endCursor` of the page before.")]
+AfterPosition = Annotated[
+    Position | None,
+    strawberry.argument(
+        description="Wait (some seconds at most) until this log position is counted: read your own write."
+    ),
+]
+
+
+def page_size(first: int) -> int:
+    """`first`, if it is one that is served."""
+    if not 1 <= first <= LARGEST_PAGE:
+        raise InvalidError(
+            f"first is {first}; 1 to {LARGEST_PAGE} are served, and `after` gives the next page"
+        )
+    return first
+
+
+def cursor(*parts: object) -> str:
+    """An opaque cursor."""
+    return base64.urlsafe_b64encode("|".join(map(str, parts)).encode()).decode()
+
+
+def parts_of(after: str, count: int) -> list[str]:
+    """What `cursor` was made of; InvalidError if it was made by somebody else."""
+    try:
+        parts = base64.urlsafe_b64decode(after.encode()).decode().split("|")
+    except (binascii.Error, ValueError) as error:
+        raise InvalidError("`after` is not a cursor: pass on an `endCursor`") from error
+    if len(parts) != count:
+        raise InvalidError("`after` is not a cursor of this list: pass on its `endCursor`")
+    return parts
+
+
+@strawberry.enum(description="How a closure rate is counted.")
+class Basis(StrEnum):
+    COHORT = "COHORT"
+
+
+@strawberry.enum(description="The length of a stretch of time, by the calendar of Asia/Shanghai.")
+class Unit(StrEnum):
+    HOUR = "HOUR"
+    DAY = "DAY"
+
+
+@strawberry.input(description="Calendar days in Asia/Shanghai, both included.")
+class Period:
+    from_: date = strawberry.field(name="from")
+    to: date
+
+    def checked(self) -> Self:
+        """The period, if it does not end before it begins."""
+        if self.to < self.from_:
+            raise InvalidError(f"the period ends ({self.to}) before it begins ({self.from_})")
+        return self
+
+
+@strawberry.type
+class PageInfo:
+    has_next_page: bool
+    end_cursor: str | None
+
+
+T = TypeVar("T")
+
+
+@strawberry.type
+class Edge(Generic[T]):
+    node: T
+    cursor: str
+
+
+@strawberry.type(description="A page of a list (Relay).")
+class Connection(Generic[T]):
+    edges: list[Edge[T]]
+    page_info: PageInfo
+
+    @classmethod
+    def of(cls, nodes: "list[tuple[T, str]]", first: int) -> "Connection[T]":
+        """A page of at most `first` of (node, cursor); one more than `first` says that there is a next page."""
+        edges = [Edge(node=node, cursor=at) for node, at in nodes[:first]]
+        return cls(
+            edges=edges,
+            page_info=PageInfo(
+                has_next_page=len(nodes) > first, end_cursor=edges[-1].cursor if edges else None
+            ),
+        )
+
+
+@strawberry.type(description="One event in the history of a case, as it stands in the log.")
+class TimelineEntry:
+    position: Position = strawberry.field(description="Its place in the log.")
+    version: int = strawberry.field(description="The version of the case after it.")
+    topic: str
+    actor: str = strawberry.field(description="The person or device behind it.")
+    occurred_at: datetime = strawberry.field(description="When it happened.")
+    recorded_at: datetime = strawberry.field(description="When it was written to the log.")
+    state: IncidentState | None = strawberry.field(description="The state it led to.")
+
+    @classmethod
+    def of(cls, entry: Entry) -> Self:
+        """The entry of the log, as it is shown."""
+        event = entry.event
+        return cls(
+            position=Position(entry.position),
+            version=event.originator_version,
+            topic=event.TOPIC,
+            actor=event.actor,
+            occurred_at=event.timestamp,
+            recorded_at=entry.recorded_at,
+            state=getattr(EVENTS[event.TOPIC], "TO", None),
+        )
+
+
+@strawberry.type(description="事件: something reported to a governance centre, and what became of it.")
+class Incident:
+    id: UUID
+    site_id: UUID
+    township: str
+    category: str
+    source: Source
+    description: str
+    state: IncidentState
+    lead_unit: str | None = strawberry.field(description="主办: the unit that answers for it.")
+    round: int = strawberry.field(description="1, and one more for every failed verification 返工.")
+    occurred_at: datetime
+    reported_at: datetime
+    dispatched_at: datetime | None
+    closed_at: datetime | None
+    version: int = strawberry.field(description="Pass it as `expectedVersion` to change what you have seen.")
+    position: Position = strawberry.field(description="The log position of its latest event.")
+
+    @strawberry.field(description="Every event of its history, oldest first.")
+    async def timeline(self, info: Info) -> list[TimelineEntry]:
+        return [TimelineEntry.of(entry) for entry in await info.context.system.log.history(self.id)]
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        """A row of the read model."""
+        return cls(
+            id=row["incident_id"],
+            site_id=row["site_id"],
+            township=row["township"],
+            category=row["category"],
+            source=Source(row["source"]),
+            description=row["description"],
+            state=IncidentState(row["state"]),
+            lead_unit=row["lead_unit"],
+            round=row["round"],
+            occurred_at=row["occurred_at"],
+            reported_at=row["reported_at"],
+            dispatched_at=row["dispatched_at"],
+            closed_at=row["closed_at"],
+            version=row["version"],
+            position=Position(row["position"]),
+        )
+
+
+@strawberry.input(description="Everything given must hold.")
+class IncidentFilter:
+    state: IncidentState | None = None
+    site: str | None = strawberry.field(default=None, description="The site's code.")
+    township: str | None = strawberry.field(default=None, description="The township's code.")
+    category: str | None = None
+    reported_from: datetime | None = strawberry.field(default=None, description="Included.")
+    reported_until: datetime | None = strawberry.field(default=None, description="Not included.")
+
+
+@strawberry.type(description="An incident that a figure was counted from, and the events that say so.")
+class LineageEntry:
+    incident_id: UUID
+    position: Position = strawberry.field(description="Where its report stands in the log.")
+    closed_position: Position | None = strawberry.field(description="Where its closing stands in the log.")
+
+
+@strawberry.type(description="办结率: how many of the reported incidents are closed.")
+class ClosureRate:
+    received: int = strawberry.field(description="Reported in the period.")
+    closed: int = strawberry.field(description="Closed of these.")
+    open: int = strawberry.field(description="Not closed of these.")
+    rate: float | None = strawberry.field(
+        description="closed / received, 0 to 1; null when nothing was received."
+    )
+    percent: Decimal | None = strawberry.field(
+        description="The rate in per cent, to two places, a half rounded up."
+    )
+    position: Position = strawberry.field(description="How far of the log was counted.")
+    definition: str
+    cohort: strawberry.Private[closure.Cohort]
+
+    @strawberry.field(description="The incidents the figure was counted from, in the order of their report.")
+    async def lineage(self, info: Info, first: First = 50, after: After = None) -> Connection[LineageEntry]:
+        info.context.allow("read.incidents")
+        size, start = page_size(first), 0
+        if after is not None:
+            (text,) = parts_of(after, 1)
+            if not text.isdecimal():
+                raise InvalidError("`after` is not a cursor of this list: pass on its `endCursor`")
+            start = int(text)
+        async with info.context.system.pool.acquire() as connection:
+            rows = await closure.lineage(connection, self.cohort, first=size + 1, after=start)
+        nodes = [
+            (
+                LineageEntry(
+                    incident_id=row["incident_id"],
+                    position=Position(row["reported_position"]),
+                    closed_position=row["closed_position"],
+                ),
+                cursor(row["reported_position"]),
+            )
+            for row in rows
+        ]
+        return Connection[LineageEntry].of(nodes, size)
+
+    @classmethod
+    def of(cls, figure: closure.ClosureRate, cohort: closure.Cohort) -> Self:
+        """The figure, with the cohort it was counted for."""
+        return cls(
+            received=figure.received,
+            closed=figure.closed,
+            open=figure.open,
+            rate=figure.rate,
+            percent=figure.percent,
+            position=Position(figure.position),
+            definition=closure.DEFINITION,
+            cohort=cohort,
+        )
+
+
+@strawberry.type(description="通行: how many passed a gate in a stretch of time.")
+class GateTraffic:
+    start: datetime
+    gate: str
+    decision: Decision
+    passes: int
+
+
+@strawberry.type(description="How far a read model has got.")
+class ProjectionStatus:
+    name: str
+    version: int
+    position: Position
+    lag: int = strawberry.field(description="Events of the log that it has not folded yet.")
+    error: str | None = strawberry.field(description="Why it stands still, if it does.")
+    updated_at: datetime
+
+
+@strawberry.type(description="How the system is.")
+class SystemStatus:
+    position: Position = strawberry.field(description="The last position of the log.")
+    projections: list[ProjectionStatus]
+    observations_waiting: int | None = strawberry.field(
+        description="On the bus, not yet in the log; null without a bus."
+    )
+    dead_letters: int | None = strawberry.field(
+        description="Messages that could not be taken in; null without a bus."
+    )
+
+
+@strawberry.type(
+    description="What a command became. Pass `position` as `afterPosition` to read your own write."
+)
+class CommandResult:
+    id: UUID
+    version: int
+    position: Position
+    repeated: bool = strawberry.field(
+        description="True if a request with this id was done before; nothing was done now."
+    )

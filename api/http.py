@@ -1,0 +1,60 @@
+"""The HTTP application: GraphQL, health, documents. It is handed the system; it starts nothing itself."""
+
+from pathlib import Path
+
+import asyncpg
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi_offline import FastAPIOffline
+
+from api import errors
+from api.bootstrap import System
+from api.graphql import schema
+
+_PAGE = (Path(__file__).parent / "index.html").read_text(encoding="utf-8")
+
+
+def application(system: System) -> FastAPI:
+    """The application that serves `system`."""
+    app = FastAPIOffline(
+        title="Anju 安居",
+        summary="Backend of a neighbourhood-safety command centre",
+        description="GraphQL lives at `/graphql`; this page describes the rest.",
+        version="0.1.0",
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        redoc_url=None,
+    )
+    app.state.system = system
+    errors.handle_errors(app)
+    schema.mount(app)
+
+    @app.get("/", include_in_schema=False)
+    async def index() -> HTMLResponse:
+        return HTMLResponse(_PAGE)
+
+    @app.get("/healthz", summary="The process answers")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get(
+        "/readyz", summary="The database and the bus answer", responses={503: {"description": "One does not"}}
+    )
+    async def readyz() -> JSONResponse:
+        checks = {
+            "database": await _database_answers(system),
+            "bus": system.bus is None or system.bus.connected,
+        }
+        ready = all(checks.values())
+        return JSONResponse(
+            {"status": "ok" if ready else "unavailable", "checks": checks}, 200 if ready else 503
+        )
+
+    return app
+
+
+async def _database_answers(system: System) -> bool:
+    try:
+        await system.pool.fetchval("select 1", timeout=3)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return False
+    return True

@@ -1,0 +1,56 @@
+"""Settings: the environment with the prefix ANJU_, else what a running `anju demo` left in .anju/env, else the defaults."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.errors import InvalidError
+
+
+class Settings(BaseSettings):
+    """One instance, made by the command line and handed on; nothing else reads the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="ANJU_", env_file=".anju/env", extra="ignore", frozen=True)
+
+    database_url: str | None = Field(
+        None, description="PostgreSQL 15 or newer: postgresql://user@host/database"
+    )
+    nats_url: str | None = Field(None, description="NATS with JetStream: nats://host:4222")
+    data_dir: Path = Field(Path(".anju"), description="keys, models, and the data of the embedded servers")
+    models_dir: Path | None = Field(None, description="where model files are looked for first")
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def models_dirs(self) -> tuple[Path, ...]:
+        """Where model files are looked for, in order; fetched ones go into the last."""
+        own = self.data_dir / "models"
+        return (self.models_dir, own) if self.models_dir else (own,)
+
+    @property
+    def require_database_url(self) -> str:
+        """The database's address; InvalidError says how to get one."""
+        if self.database_url is None:
+            raise InvalidError(
+                "no database: set ANJU_DATABASE_URL=postgresql://user@host/database, or run `anju demo` beside this"
+            )
+        return self.database_url
+
+    @property
+    def require_nats_url(self) -> str:
+        """The bus's address; InvalidError says how to get one."""
+        if self.nats_url is None:
+            raise InvalidError("no bus: set ANJU_NATS_URL=nats://host:4222, or run `anju demo` beside this")
+        return self.nats_url
+
+
+def load_settings(**given: object) -> Settings:
+    """Settings with `given` on top (None is not given); InvalidError names the variable that is wrong."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        wrong = "; ".join(f"ANJU_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise InvalidError(f"a setting is wrong: {wrong}") from error

@@ -1,0 +1,94 @@
+"""Bearer tokens of people: JWT signed with Ed25519. A demo or a small site signs its own, with a key kept in the data folder."""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from domain.errors import CorruptError, UnauthenticatedError
+from domain.people import Person, Role, Scope
+
+ALGORITHM = "EdDSA"
+ISSUER = AUDIENCE = "anju"
+LIFETIME = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Signs tokens and believes only those it signed."""
+
+    key: Ed25519PrivateKey
+
+    def sign(self, person: Person, now: datetime, lifetime: timedelta = LIFETIME) -> str:
+        """A token that says who `person` is, from `now` on."""
+        claims: dict[str, Any] = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": person.id,
+            "iat": now,
+            "nbf": now,
+            "exp": now + lifetime,
+            "roles": sorted(person.roles),
+            "units": sorted(person.units),
+        }
+        if person.scope.township:
+            claims["township"] = person.scope.township
+        if person.scope.site_id:
+            claims["site"] = str(person.scope.site_id)
+        return jwt.encode(claims, self.key, algorithm=ALGORITHM)
+
+    def person(self, token: str) -> Person:
+        """Who `token` says is asking; UnauthenticatedError if it cannot be believed."""
+        try:
+            claims = jwt.decode(
+                token,
+                self.key.public_key(),
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                issuer=ISSUER,
+                options={"require": ["exp", "iat", "sub", "iss", "aud"]},
+            )
+            site = claims.get("site")
+            return Person(
+                id=claims["sub"],
+                roles=frozenset(Role(role) for role in claims.get("roles", [])),
+                scope=Scope(claims.get("township"), UUID(site) if site else None),
+                units=frozenset(claims.get("units", [])),
+            )
+        except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+            raise UnauthenticatedError(f"the token is not accepted: {error}") from error
+
+
+def load_issuer(data_dir: Path) -> Issuer:
+    """The issuer whose key is in `data_dir`; the key is made, readable by its owner only, if there is none."""
+    path = data_dir / "token-key.pem"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_bytes(pem)
+        try:
+            path.hardlink_to(draft)  # whoever is first makes the key, whole
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except ValueError as error:
+        raise CorruptError(f"{path} is not a private key: {error}; remove it to make a new one") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise CorruptError(f"{path} is not an Ed25519 key; remove it to make a new one")
+    return Issuer(key)

@@ -1,0 +1,32 @@
+"""The workers of a process: ingest and projections, side by side, until they are cancelled."""
+
+import asyncio
+import logging
+
+from api.bootstrap import System
+from api.ingest import ingest
+from domain.errors import CorruptError, InvalidError
+from projections import runner
+from projections.all import PROJECTIONS
+from projections.runner import Projection
+
+logger = logging.getLogger("anju.work")
+
+
+async def work(system: System, *, ingesting: bool, projecting: bool) -> None:
+    """Run the workers asked for. A projection that meets an event it cannot fold stops alone; the others go on."""
+    async with asyncio.TaskGroup() as group:
+        if projecting:
+            for projection in PROJECTIONS.values():
+                group.create_task(_project(projection, system), name=f"projection-{projection.name}")
+        if ingesting:
+            if system.bus is None:
+                raise InvalidError("ingest needs the bus: set ANJU_NATS_URL")
+            group.create_task(ingest(system.bus, system.log), name="ingest")
+
+
+async def _project(projection: Projection, system: System) -> None:
+    try:
+        await runner.run(projection, system.pool, system.log, system.tail)
+    except CorruptError:
+        logger.critical("projection %s has stopped", projection.name, exc_info=True)
