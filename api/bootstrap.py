@@ -13,7 +13,10 @@ from adapters.event_log import PostgresLog, event_log
 from adapters.tail import Tail
 from api.settings import Settings
 from api.tokens import Issuer, load_issuer
-from domain.errors import UnavailableError
+from domain.errors import NotFoundError, UnavailableError
+from recognition.faces import FaceEngine, FaceFinder
+from recognition.models import SFACE, YUNET, Progress, ensure, locate_pack
+from recognition.packs import InsightFacePack
 
 Clock = Callable[[], datetime]
 
@@ -63,6 +66,20 @@ async def system(
         connection = await stack.enter_async_context(bus(settings.require_nats_url)) if with_bus else None
         issuer = await asyncio.to_thread(load_issuer, settings.data_dir)
         yield System(settings, pool, log, tail, connection, issuer, now)
+
+
+def face_finder(settings: Settings, progress: Progress, pack: str | None = None) -> FaceFinder:
+    """The engine that finds faces: YuNet and SFace, fetched if they are not here, or an InsightFace pack that is here. Blocks."""
+    if pack is None:
+        paths = ensure(settings.models_dirs, models=(YUNET, SFACE), progress=progress)
+        return FaceEngine(paths[YUNET.name], paths[SFACE.name])
+    folder = locate_pack(pack, settings.models_dirs)
+    if folder is None:
+        raise NotFoundError(
+            f"there is no model pack {pack!r} in {settings.models_dirs[0]} or ~/.insightface/models; "
+            "packs are not fetched: their weights are for non-commercial research only"
+        )
+    return InsightFacePack(folder.name, folder.parent)
 
 
 async def _require_schema(pool: asyncpg.Pool) -> None:

@@ -1,4 +1,4 @@
-"""Settings: the environment with the prefix ANJU_, else what a running `anju demo` left in .anju/env, else the defaults."""
+"""Settings: the environment with the prefix ANJU_, else a demo that is running on the same data folder, else the defaults."""
 
 from pathlib import Path
 from typing import Literal
@@ -6,13 +6,14 @@ from typing import Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.embedded import running_services
 from domain.errors import InvalidError
 
 
 class Settings(BaseSettings):
     """One instance, made by the command line and handed on; nothing else reads the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="ANJU_", env_file=".anju/env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="ANJU_", extra="ignore", frozen=True)
 
     database_url: str | None = Field(
         None, description="PostgreSQL 15 or newer: postgresql://user@host/database"
@@ -26,7 +27,7 @@ class Settings(BaseSettings):
 
     @property
     def models_dirs(self) -> tuple[Path, ...]:
-        """Where model files are looked for, in order; fetched ones go into the last."""
+        """Where model files are looked for, in order; fetched ones go into the first."""
         own = self.data_dir / "models"
         return (self.models_dir, own) if self.models_dir else (own,)
 
@@ -50,7 +51,12 @@ class Settings(BaseSettings):
 def load_settings(**given: object) -> Settings:
     """Settings with `given` on top (None is not given); InvalidError names the variable that is wrong."""
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         wrong = "; ".join(f"ANJU_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise InvalidError(f"a setting is wrong: {wrong}") from error
+    if settings.database_url is None and settings.nats_url is None:
+        running = running_services(settings.data_dir)
+        if running is not None:
+            return settings.model_copy(update={"database_url": running.database_url, "nats_url": running.nats_url})
+    return settings

@@ -1,0 +1,178 @@
+"""The Rui'an scenario: the story's places, and a made-up sample of its year, driven through the real commands."""
+
+import asyncio
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID, uuid5
+
+from domain import commands
+from domain.commands import Order
+from domain.errors import CorruptError
+from domain.incident import Incident, Source
+from domain.observation import NAMESPACE, GateRef
+from domain.people import Person, Role
+from domain.ports import EventLog
+from domain.site import Direction, Gate, GateMode, Site, site_id
+
+_FOLDER = Path(__file__).parent / "scenarios"
+SIDE_BY_SIDE = 64
+"""Incidents that are driven at the same time."""
+FOUNDED = datetime(2017, 3, 1, 1, tzinfo=UTC)
+PHOTO_AT = datetime(2018, 11, 30, 0, 0, tzinfo=UTC)
+"""When the demonstration's group photo counts as taken: 08:00 in Rui'an."""
+PHOTO_GATE = GateRef("runjinyuan", "main")
+
+STAFF = {
+    role: Person(f"demo-{role.value.replace('_', '-')}", frozenset({role}), units=frozenset({"police-station"}))
+    for role in Role
+}
+"""One made-up person for each role; the demo's tokens are theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleIncident:
+    """One made-up incident: where, what, and the moment of each step; `closed` is the last one's, if it is closed."""
+
+    number: int
+    site: str
+    category: str
+    unit: str
+    description: str
+    source: Source
+    reported_at: datetime
+    closes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """The story's facts and what is made up around them."""
+
+    facts: dict[str, Any]
+    synthetic: dict[str, Any]
+
+    @property
+    def sites(self) -> dict[str, list[str]]:
+        """code -> [name, township] of all sites."""
+        return {**self.synthetic["operating"], **self.synthetic["under_construction"]}
+
+    def incidents(self) -> Iterator[SampleIncident]:
+        """The sample, always the same; the last `open` ones are not closed."""
+        sample = self.synthetic["sample"]
+        random = Random(sample["seed"])  # noqa: S311  (a repeatable story, not a secret)
+        start = datetime(2018, 1, 1, 0, 0, tzinfo=UTC)
+        minutes = int(timedelta(days=330) / timedelta(minutes=1))
+        moments = sorted(random.sample(range(minutes), sample["reported"]))
+        for number, minute in enumerate(moments):
+            category = random.choice(list(self.synthetic["categories"]))
+            unit, description = self.synthetic["categories"][category]
+            yield SampleIncident(
+                number=number,
+                site=random.choice(list(self.sites)),
+                category=category,
+                unit=unit,
+                description=f"{description}（模拟 synthetic）",
+                source=random.choice([Source.GRID_WORKER, Source.CITIZEN, Source.HOTLINE]),
+                reported_at=start + timedelta(minutes=minute),
+                closes=number < sample["reported"] - sample["open"],
+            )
+
+
+def load_scenario() -> Scenario:
+    """Read both files; CorruptError if the made-up part names other sites than the story."""
+    facts, synthetic = (
+        tomllib.loads((_FOLDER / name).read_text(encoding="utf-8")) for name in ("ruian.toml", "synthetic.toml")
+    )
+    for group in ("operating", "under_construction"):
+        told, coded = set(facts["programme"][group]), {name for name, _ in synthetic[group].values()}
+        if told != coded:
+            raise CorruptError(f"synthetic.toml and ruian.toml disagree on {group}: {told ^ coded}")
+    return Scenario(facts, synthetic)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the scenario put in: what a question has to give back."""
+
+    reported: int
+    closed: int
+    position: int
+
+
+async def load(scenario: Scenario, log: EventLog, progress: Callable[[int, int], None]) -> Loaded:
+    """Plan the sites and drive every incident through its commands. Done again, it changes nothing."""
+    for code, (name, township) in scenario.sites.items():
+        await _build_site(scenario, log, code, name, township)
+    incidents = list(scenario.incidents())
+    gate = asyncio.Semaphore(SIDE_BY_SIDE)
+    done = 0
+
+    async def drive(incident: SampleIncident) -> int:
+        nonlocal done
+        async with gate:
+            position = await _drive(incident, log)
+        done += 1
+        progress(done, len(incidents))
+        return position
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(drive(incident)) for incident in incidents]
+    return Loaded(len(incidents), sum(i.closes for i in incidents), max(task.result() for task in tasks))
+
+
+def _request(*parts: object) -> UUID:
+    return uuid5(NAMESPACE, "scenario:" + ":".join(map(str, parts)))
+
+
+def _by(role: Role, at: datetime, *parts: object, unit: str | None = None) -> Order:
+    person = STAFF[role]
+    if unit:
+        person = Person(f"{unit}-{role.value.replace('_', '-')}", person.roles, units=frozenset({unit}))
+    return Order(person, at, _request(*parts))
+
+
+async def _build_site(scenario: Scenario, log: EventLog, code: str, name: str, township: str) -> None:
+    key = site_id(code)
+    if await log.find(_request(code, "gate")) is not None:
+        return
+    if await log.find(_request(code, "plan")) is None:
+        await commands.plan_site(
+            log, _by(Role.ADMIN, FOUNDED, code, "plan"), code=code, name=name, township=township
+        )
+    steps = [Site.start_construction, Site.accept, Site.start_operation]
+    for step in steps if code in scenario.synthetic["operating"] else steps[:1]:
+        await commands.act(log, _by(Role.ADMIN, FOUNDED, code, step.__name__), Site, step, key)
+    gate = Gate(scenario.synthetic["gate"]["code"], scenario.synthetic["gate"]["name"], GateMode.OPEN, Direction.IN)
+    await commands.act(log, _by(Role.ADMIN, FOUNDED, code, "gate"), Site, Site.add_gate, key, gate=gate)
+
+
+async def _drive(incident: SampleIncident, log: EventLog) -> int:
+    """From report to closure (or only to handling); the position of the last event."""
+    number, unit, at = incident.number, incident.unit, incident.reported_at
+    last = await log.find(_request(number, "verify" if incident.closes else "start_handling"))
+    if last is not None:
+        return last.last
+    done = await commands.report_incident(
+        log,
+        _by(Role.GRID_WORKER, at, number, "report"),
+        site_id=site_id(incident.site),
+        source=incident.source,
+        category=incident.category,
+        description=incident.description,
+    )
+    steps: list[tuple[Callable[..., None], Role, str | None, timedelta, dict[str, Any]]] = [
+        (Incident.accept, Role.INTAKE, None, timedelta(minutes=10), {}),
+        (Incident.dispatch, Role.DISPATCHER, None, timedelta(minutes=25), {"lead_unit": unit}),
+        (Incident.sign, Role.UNIT_HANDLER, unit, timedelta(hours=1), {}),
+        (Incident.start_handling, Role.UNIT_HANDLER, unit, timedelta(hours=2), {}),
+        (Incident.give_feedback, Role.UNIT_HANDLER, unit, timedelta(hours=20), {"result": "已处理（模拟 synthetic）"}),
+        (Incident.verify, Role.VERIFIER, None, timedelta(hours=30), {"passed": True, "note": "属实（模拟 synthetic）"}),
+    ]
+    for step, role, of_unit, later, fields in steps if incident.closes else steps[:4]:
+        order = _by(role, at + later, number, step.__name__, unit=of_unit)
+        done = await commands.act(log, order, Incident, step, done.id, **fields)
+    return done.position
