@@ -56,7 +56,7 @@ lock: ## resolve pyproject.toml into the two hashed lock files
 		echo hatchling | "$$scratch/venv/bin/uv" --quiet --no-config pip compile $(WAYS) $(if $(UPGRADE),--upgrade) \
 			"$$@" --output-file "$$scratch/$$lock" pyproject.toml - > /dev/null && \
 		{ echo "# Made by make lock. Change pyproject.toml and run it again."; \
-			grep -v -e '^    #   -c ' -e '^# Made by' "$$scratch/$$lock"; } > "$$lock"; \
+			grep -v -e '^    # .* -c ' -e '^# Made by' "$$scratch/$$lock"; } > "$$lock"; \
 	} && \
 	resolve requirements-dev.lock --extra dev && resolve requirements.lock --constraint requirements-dev.lock
 
