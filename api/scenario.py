@@ -28,7 +28,9 @@ PHOTO_AT = datetime(2018, 11, 30, 0, 0, tzinfo=UTC)
 PHOTO_GATE = GateRef("runjinyuan", "main")
 
 STAFF = {
-    role: Person(f"demo-{role.value.replace('_', '-')}", frozenset({role}), units=frozenset({"police-station"}))
+    role: Person(
+        f"demo-{role.value.replace('_', '-')}", frozenset({role}), units=frozenset({"police-station"})
+    )
     for role in Role
 }
 """One made-up person for each role; the demo's tokens are theirs."""
@@ -57,7 +59,7 @@ class Scenario:
 
     @property
     def sites(self) -> dict[str, list[str]]:
-        """code -> [name, township] of all sites."""
+        """Code -> [name, township] of all sites."""
         return {**self.synthetic["operating"], **self.synthetic["under_construction"]}
 
     def incidents(self) -> Iterator[SampleIncident]:
@@ -85,7 +87,8 @@ class Scenario:
 def load_scenario() -> Scenario:
     """Read both files; CorruptError if the made-up part names other sites than the story."""
     facts, synthetic = (
-        tomllib.loads((_FOLDER / name).read_text(encoding="utf-8")) for name in ("ruian.toml", "synthetic.toml")
+        tomllib.loads((_FOLDER / name).read_text(encoding="utf-8"))
+        for name in ("ruian.toml", "synthetic.toml")
     )
     for group in ("operating", "under_construction"):
         told, coded = set(facts["programme"][group]), {name for name, _ in synthetic[group].values()}
@@ -146,7 +149,9 @@ async def _build_site(scenario: Scenario, log: EventLog, code: str, name: str, t
     steps = [Site.start_construction, Site.accept, Site.start_operation]
     for step in steps if code in scenario.synthetic["operating"] else steps[:1]:
         await commands.act(log, _by(Role.ADMIN, FOUNDED, code, step.__name__), Site, step, key)
-    gate = Gate(scenario.synthetic["gate"]["code"], scenario.synthetic["gate"]["name"], GateMode.OPEN, Direction.IN)
+    gate = Gate(
+        scenario.synthetic["gate"]["code"], scenario.synthetic["gate"]["name"], GateMode.OPEN, Direction.IN
+    )
     await commands.act(log, _by(Role.ADMIN, FOUNDED, code, "gate"), Site, Site.add_gate, key, gate=gate)
 
 
@@ -169,8 +174,20 @@ async def _drive(incident: SampleIncident, log: EventLog) -> int:
         (Incident.dispatch, Role.DISPATCHER, None, timedelta(minutes=25), {"lead_unit": unit}),
         (Incident.sign, Role.UNIT_HANDLER, unit, timedelta(hours=1), {}),
         (Incident.start_handling, Role.UNIT_HANDLER, unit, timedelta(hours=2), {}),
-        (Incident.give_feedback, Role.UNIT_HANDLER, unit, timedelta(hours=20), {"result": "已处理（模拟 synthetic）"}),
-        (Incident.verify, Role.VERIFIER, None, timedelta(hours=30), {"passed": True, "note": "属实（模拟 synthetic）"}),
+        (
+            Incident.give_feedback,
+            Role.UNIT_HANDLER,
+            unit,
+            timedelta(hours=20),
+            {"result": "已处理（模拟 synthetic）"},
+        ),
+        (
+            Incident.verify,
+            Role.VERIFIER,
+            None,
+            timedelta(hours=30),
+            {"passed": True, "note": "属实（模拟 synthetic）"},
+        ),
     ]
     for step, role, of_unit, later, fields in steps if incident.closes else steps[:4]:
         order = _by(role, at + later, number, step.__name__, unit=of_unit)

@@ -58,5 +58,7 @@ def load_settings(**given: object) -> Settings:
     if settings.database_url is None and settings.nats_url is None:
         running = running_services(settings.data_dir)
         if running is not None:
-            return settings.model_copy(update={"database_url": running.database_url, "nats_url": running.nats_url})
+            return settings.model_copy(
+                update={"database_url": running.database_url, "nats_url": running.nats_url}
+            )
     return settings

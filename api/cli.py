@@ -1,0 +1,328 @@
+"""The command line. Exit codes: 0 done, 1 refused or found wrong, 2 called wrongly."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from adapters.bus import bus
+from adapters.migrate import migrate as run_migrations
+from adapters.verify import verify as verify_chain
+from api import demo as demonstration
+from api.bootstrap import face_finder, system
+from api.http import application
+from api.serving import serving, until_signalled
+from api.settings import Settings, load_settings
+from api.tokens import load_issuer
+from api.workers import work as run_workers
+from domain.errors import AnjuError
+from domain.observation import GateRef
+from domain.people import Person, Role, Scope
+from domain.site import site_id
+from recognition import models as model_files
+from recognition.observe import Summary, observe
+
+app = typer.Typer(
+    help="Anju 安居: the backend of a neighbourhood-safety command centre.\n\nSettings are environment variables with the prefix ANJU_; "
+    "beside a running `anju demo` none is needed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+models = typer.Typer(
+    help="Model files: what they are, whether they are here and whole.", no_args_is_help=True
+)
+app.add_typer(models, name="models")
+
+out = Console()
+err = Console(stderr=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def main() -> None:
+    """The entry point: a refusal is one line on stderr and exit code 1."""
+    try:
+        app()
+    except AnjuError as error:
+        err.print(f"[red]{error.code}[/red] {error}", highlight=False, markup=True)
+        raise SystemExit(1) from error
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+@app.callback()
+def _logging() -> None:
+    level = load_settings().log_level
+    logging.basicConfig(
+        level=level, format="%(name)s: %(message)s", handlers=[RichHandler(console=err, show_path=False)]
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(coroutine)
+
+
+def _print_json(value: object) -> None:
+    out.print_json(msgspec.json.encode(value).decode())
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """A progress bar on stderr; silent when that is not a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
+        yield bar
+
+
+def _model_progress(bar: Progress) -> model_files.Progress:
+    tasks: dict[str, Any] = {}
+
+    def progress(description: str, done: int, total: int | None) -> None:
+        if description not in tasks:
+            tasks[description] = bar.add_task(description, total=total)
+        bar.update(tasks[description], completed=done, total=total)
+
+    return progress
+
+
+@app.command()
+def demo(
+    *,
+    headless_check: Annotated[
+        bool,
+        typer.Option(
+            "--headless-check", help="Run everything, check what comes back, and exit (0: all as put in)."
+        ),
+    ] = False,
+    port: Annotated[int | None, typer.Option(help="Where to serve HTTP; 0 finds a free one.")] = None,
+) -> None:
+    """Start everything on this machine, drive the Rui'an scenario through it, and stay up until Ctrl-C."""
+    settings = load_settings(port=port)
+    raise SystemExit(_run(demonstration.run(settings, out, stay=not headless_check)))
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Serve the API. Workers run apart: `anju work`."""
+    settings = load_settings(host=host, port=port)
+
+    async def main() -> None:
+        async with (
+            system(settings, with_bus=settings.nats_url is not None) as running,
+            serving(application(running), settings.host, settings.port) as url,
+            until_signalled() as stop,
+        ):
+            err.print(f"Anju answers at {url} (Ctrl-C stops it)")
+            await stop.wait()
+
+    _run(main())
+
+
+@app.command()
+def work(
+    *,
+    ingest: Annotated[bool, typer.Option("--ingest", help="Take observations off the bus.")] = False,
+    projections: Annotated[bool, typer.Option("--projections", help="Keep the read models up.")] = False,
+) -> None:
+    """Run the workers (all of them, if none is named) until Ctrl-C."""
+    every = not (ingest or projections)
+    settings = load_settings()
+
+    async def main() -> None:
+        async with system(settings, with_bus=ingest or every) as running, until_signalled() as stop:
+            workers = asyncio.create_task(
+                run_workers(running, ingesting=ingest or every, projecting=projections or every)
+            )
+            stopped = asyncio.create_task(stop.wait())
+            err.print("working (Ctrl-C stops it)")
+            await asyncio.wait({workers, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if workers.done():
+                await workers
+            workers.cancel()
+            stopped.cancel()
+            await asyncio.gather(workers, stopped, return_exceptions=True)
+
+    _run(main())
+
+
+@app.command()
+def recognise(
+    source: Annotated[
+        Path, typer.Argument(help="An image, a folder of images, or a video file.", exists=True)
+    ],
+    gate: Annotated[str, typer.Option(help="Where it was taken, as SITE.GATE, such as runjinyuan.main.")],
+    *,
+    at: Annotated[
+        datetime | None, typer.Option(help="When it was taken (UTC); the file's own time if not given.")
+    ] = None,
+    every: Annotated[
+        float, typer.Option(min=0.01, help="Seconds between the frames looked at in a video.")
+    ] = 1.0,
+    pack: Annotated[
+        str | None, typer.Option(help="An InsightFace pack that is on this machine, such as buffalo_l.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the faces in SOURCE and publish an observation of each on the bus."""
+    settings = load_settings()
+    place = GateRef.parse(gate)
+
+    async def main() -> Summary:
+        with _bar() as bar:
+            finder = await asyncio.to_thread(face_finder, settings, _model_progress(bar), pack)
+            task = bar.add_task(source.name, total=None)
+            async with bus(settings.require_nats_url) as connection:
+                return await observe(
+                    source,
+                    place,
+                    finder,
+                    connection,
+                    started_at=at.replace(tzinfo=UTC) if at else None,
+                    every=every,
+                    report=lambda so_far: bar.update(task, completed=so_far.frames),
+                )
+
+    summary = _run(main())
+    if as_json:
+        _print_json(summary)
+    else:
+        out.print(f"{summary.faces} faces in {summary.frames} frames, published for {place}")
+        for path, reason in summary.unreadable:
+            err.print(f"{path}: {reason}", highlight=False, markup=False)
+    if summary.unreadable:
+        raise SystemExit(1)
+
+
+@app.command()
+def migrate(*, as_json: AsJson = False) -> None:
+    """Bring the database's schema up to date; running it again changes nothing."""
+    before, now = run_migrations(load_settings().require_database_url)
+    if as_json:
+        _print_json({"before": before, "now": now})
+    else:
+        out.print(f"schema {now}" + ("" if before == now else f" (was {before or 'empty'})"))
+
+
+@app.command()
+def verify(*, as_json: AsJson = False) -> None:
+    """Recompute the log's hash chain; exit 1 and the first bad position if it does not hold."""
+    settings = load_settings()
+
+    async def main() -> Any:
+        connection = await asyncpg.connect(settings.require_database_url)
+        with _bar() as bar:
+            task = bar.add_task("events", total=None)
+            try:
+                return await verify_chain(
+                    connection, lambda n, total: bar.update(task, completed=n, total=total)
+                )
+            finally:
+                await connection.close()
+
+    verdict = _run(main())
+    if as_json:
+        _print_json(
+            {
+                "holds": verdict.holds,
+                "events": verdict.events,
+                "hash": verdict.hash.hex(),
+                "position": verdict.position,
+                "problem": verdict.problem,
+            }
+        )
+    elif verdict.holds:
+        out.print(f"the chain holds: {verdict.events} events, last hash {verdict.hash.hex()}")
+    else:
+        err.print(f"[red]the chain is broken[/red]: {verdict.problem}")
+    raise SystemExit(0 if verdict.holds else 1)
+
+
+@app.command()
+def token(
+    role: Annotated[Role, typer.Argument(help="What the holder is trusted with.")],
+    *,
+    person: Annotated[str | None, typer.Option(help="The holder's staff number.")] = None,
+    township: Annotated[str | None, typer.Option(help="Only this township (its code).")] = None,
+    site: Annotated[str | None, typer.Option(help="Only this site (its code).")] = None,
+    unit: Annotated[
+        list[str] | None, typer.Option(help="A unit the holder belongs to; may be given again.")
+    ] = None,
+) -> None:
+    """Print a bearer token, signed with the key in the data folder and good for twelve hours."""
+    holder = Person(
+        person or f"demo-{role.value.replace('_', '-')}",
+        frozenset({role}),
+        Scope(township, _site(site)),
+        frozenset(unit or []),
+    )
+    typer.echo(load_issuer(load_settings().data_dir).sign(holder, datetime.now(UTC)))
+
+
+def _site(code: str | None) -> UUID | None:
+    return site_id(code) if code else None
+
+
+@models.command("list")
+def models_list(*, as_json: AsJson = False) -> None:
+    """Every model file Anju knows: purpose, licence, and where it is on this machine."""
+    _show_models(load_settings(), as_json=as_json)
+
+
+@models.command("verify")
+def models_verify(*, as_json: AsJson = False) -> None:
+    """Check the digest of every model file; exit 1 if one is missing or another file."""
+    raise SystemExit(0 if _show_models(load_settings(), as_json=as_json) else 1)
+
+
+@models.command("fetch")
+def models_fetch() -> None:
+    """Fetch the model files that are not here, and check them."""
+    settings = load_settings()
+    with _bar() as bar:
+        paths = model_files.ensure(settings.models_dirs, progress=_model_progress(bar))
+    for name, path in paths.items():
+        out.print(f"{name}: {path}", highlight=False)
+
+
+def _show_models(settings: Settings, *, as_json: bool) -> bool:
+    found = model_files.verify(settings.models_dirs)
+    if as_json:
+        _print_json(
+            [
+                {"name": v.model.name, "file": v.model.file, "path": v.path and str(v.path), "ok": v.ok}
+                for v in found
+            ]
+        )
+    else:
+        table = Table("name", "purpose", "licence", "here")
+        for item in found:
+            state = (
+                "[green]whole[/green]"
+                if item.ok
+                else f"[red]not {item.model.file}[/red]"
+                if item.path
+                else "not here"
+            )
+            table.add_row(item.model.name, item.model.purpose, item.model.licence, state)
+        out.print(table)
+        for pack in model_files.PACKS:
+            here = model_files.locate_pack(pack.name, settings.models_dirs)
+            out.print(
+                f"pack {pack.name}: {pack.licence}; {'in ' + str(here) if here else 'not here, and never fetched'}"
+            )
+    return all(item.ok for item in found)

@@ -1,0 +1,190 @@
+"""The demonstration: the whole system in one process group, a photograph through the bus, a year's sample, and the figures back."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import httpx
+import insightface
+from rich.console import Console
+from rich.table import Table
+
+from adapters.embedded import embedded_services
+from adapters.migrate import migrate
+from adapters.verify import Verdict, verify
+from api.bootstrap import System, face_finder, system
+from api.http import application
+from api.scenario import PHOTO_AT, PHOTO_GATE, STAFF, Loaded, load, load_scenario
+from api.serving import serving, until_signalled
+from api.settings import Settings
+from api.workers import work
+from domain.errors import AnjuError, UnavailableError
+from domain.people import Role
+from recognition.models import Progress
+from recognition.observe import observe
+
+PHOTO = Path(insightface.__file__).parent / "data" / "images" / "t1.jpg"
+"""The group photo that insightface ships."""
+PATIENCE = 60.0
+"""Seconds for the photo's observations to pass through the bus into the read model."""
+
+QUESTION = """
+query Demo($from: Date!, $to: Date!, $day: Date!, $after: Position!) {
+  closureRate(period: {from: $from, to: $to}, basis: COHORT, afterPosition: $after) {
+    received closed open percent position
+  }
+  gateTraffic(site: "runjinyuan", period: {from: $day, to: $day}, by: DAY, afterPosition: $after) {
+    gate decision passes
+  }
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was put in and what came back."""
+
+    what: str
+    put_in: object
+    came_back: object
+
+    @property
+    def holds(self) -> bool:
+        return self.put_in == self.came_back
+
+
+async def run(settings: Settings, console: Console, *, stay: bool) -> int:
+    """The exit code: 0 if everything that came back is what was put in."""
+    async with AsyncExitStack() as stack:
+        stop = await stack.enter_async_context(until_signalled())
+        demo = asyncio.create_task(_demonstrate(settings, console, stay=stay))
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({demo, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not demo.done():
+                console.print("stopping")
+                return 0
+            return await demo
+        finally:
+            stopped.cancel()
+            demo.cancel()
+            await asyncio.gather(demo, stopped, return_exceptions=True)
+
+
+async def _demonstrate(settings: Settings, console: Console, *, stay: bool) -> int:
+    async with AsyncExitStack() as stack:
+        settings = await _services(settings, console, stack)
+        revision = (await asyncio.to_thread(migrate, settings.require_database_url))[1]
+        console.print(f"✓ schema {revision}")
+        running = await stack.enter_async_context(system(settings))
+        workers = asyncio.create_task(work(running, ingesting=True, projecting=True), name="workers")
+        stack.push_async_callback(_cancel, workers)
+        url = await stack.enter_async_context(serving(application(running), settings.host, settings.port))
+
+        with console.status("the Rui'an scenario") as status:
+            loaded = await load(
+                load_scenario(),
+                running.log,
+                lambda n, of: status.update(f"the Rui'an scenario: incident {n} of {of}"),
+            )
+        console.print(
+            f"✓ {loaded.reported} synthetic incidents driven through their commands, {loaded.closed} to closure"
+        )
+        with console.status("recognising a photograph") as status:
+            faces = await _recognise(settings, running, lambda what, *_: status.update(f"fetching {what}"))
+        console.print(f"✓ {faces} faces found in {PHOTO.name} and published for {PHOTO_GATE}")
+
+        checks, verdict = await _read_back(running, url, loaded, faces)
+        good = verdict.holds and all(check.holds for check in checks)
+        console.print(_table(checks, verdict))
+        if not stay:
+            return 0 if good else 1
+        _invite(console, running, url)
+        await workers  # for ever; a worker that fails ends the demonstration with its error
+        return 1
+
+
+async def _services(settings: Settings, console: Console, stack: AsyncExitStack) -> Settings:
+    if settings.database_url is not None and settings.nats_url is not None:
+        console.print("✓ using the servers of ANJU_DATABASE_URL and ANJU_NATS_URL")
+        return settings
+    with console.status("starting PostgreSQL and NATS"):
+        services = await stack.enter_async_context(embedded_services(settings.data_dir))
+    console.print(f"✓ PostgreSQL and NATS run, with their data in {settings.data_dir}")
+    return settings.model_copy(
+        update={
+            "database_url": settings.database_url or services.database_url,
+            "nats_url": settings.nats_url or services.nats_url,
+        }
+    )
+
+
+async def _recognise(settings: Settings, running: System, progress: Progress) -> int:
+    finder = await asyncio.to_thread(face_finder, settings, progress)
+    if running.bus is None:
+        raise UnavailableError("the demonstration needs the bus")
+    summary = await observe(PHOTO, PHOTO_GATE, finder, running.bus, started_at=PHOTO_AT)
+    async with asyncio.timeout(PATIENCE):
+        while await running.bus.backlog():  # noqa: ASYNC110  (the bus tells nobody that it is empty)
+            await asyncio.sleep(0.05)
+    return summary.faces
+
+
+async def _read_back(running: System, url: str, loaded: Loaded, faces: int) -> tuple[list[Check], Verdict]:
+    """Ask over HTTP, as a command centre would, and compare with what was put in."""
+    token = running.issuer.sign(STAFF[Role.SUPERVISOR], running.now())
+    variables = {
+        "from": "2018-01-01",
+        "to": "2018-11-30",
+        "day": "2018-11-30",
+        "after": await running.log.position(),
+    }
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+        response = await client.post(
+            f"{url}/graphql",
+            json={"query": QUESTION, "variables": variables},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+    answer = response.json()
+    if "errors" in answer:
+        raise AnjuError(f"GraphQL answered {answer['errors']}")
+    rate, traffic = answer["data"]["closureRate"], answer["data"]["gateTraffic"]
+    percent = (Decimal(100) * loaded.closed / loaded.reported).quantize(Decimal("0.01"))
+    checks = [
+        Check("faces in the photograph = gate passes", faces, sum(row["passes"] for row in traffic)),
+        Check("incidents reported", loaded.reported, rate["received"]),
+        Check("incidents closed", loaded.closed, rate["closed"]),
+        Check("办结率 closure rate, per cent", str(percent), rate["percent"]),
+    ]
+    async with running.pool.acquire() as connection:
+        return checks, await verify(connection)
+
+
+def _table(checks: list[Check], verdict: Verdict) -> Table:
+    table = Table("what", "put in", "came back through GraphQL", "", title="安居")
+    for check in checks:
+        table.add_row(
+            check.what, str(check.put_in), str(check.came_back), "✓" if check.holds else "[red]✗[/red]"
+        )
+    chain = f"{verdict.events} events" if verdict.holds else f"[red]{verdict.problem}[/red]"
+    table.add_row("the log's hash chain", "", chain, "✓" if verdict.holds else "[red]✗[/red]")
+    return table
+
+
+def _invite(console: Console, running: System, url: str) -> None:
+    console.print(f"\n  {url}/graphql   ask it (GraphiQL)\n  {url}/docs      the HTTP interface\n")
+    console.print("Demo tokens, good for twelve hours (also: anju token ROLE):")
+    for role, person in STAFF.items():
+        console.print(
+            f"[bold]{role}[/bold] {running.issuer.sign(person, running.now())}",
+            soft_wrap=True,
+            highlight=False,
+        )
+    console.print("\nCtrl-C stops everything that was started here.")
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
