@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import insightface
@@ -57,20 +58,25 @@ class Check:
 
 async def run(settings: Settings, console: Console, *, stay: bool) -> int:
     """The exit code: 0 if everything that came back is what was put in."""
-    async with AsyncExitStack() as stack:
-        stop = await stack.enter_async_context(until_signalled())
+    async with until_signalled() as stop:
         demo = asyncio.create_task(_demonstrate(settings, console, stay=stay))
-        stopped = asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait({demo, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not demo.done():
-                console.print("stopping")
-                return 0
-            return await demo
-        finally:
-            stopped.cancel()
-            demo.cancel()
-            await asyncio.gather(demo, stopped, return_exceptions=True)
+        if await _first(demo, asyncio.create_task(stop.wait())) is demo:
+            return demo.result()
+        console.print("stopping")
+        return 0
+
+
+async def _first(*tasks: asyncio.Task[Any]) -> asyncio.Task[Any]:
+    """The task that ends first, its error raised; the others are cancelled and have ended too."""
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        first = next(task for task in tasks if task in done)
+        first.result()
+        return first
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _demonstrate(settings: Settings, console: Console, *, stay: bool) -> int:
@@ -79,31 +85,32 @@ async def _demonstrate(settings: Settings, console: Console, *, stay: bool) -> i
         revision = (await asyncio.to_thread(migrate, settings.require_database_url))[1]
         console.print(f"✓ schema {revision}")
         running = await stack.enter_async_context(system(settings))
-        workers = asyncio.create_task(work(running, ingesting=True, projecting=True), name="workers")
-        stack.push_async_callback(_cancel, workers)
         url = await stack.enter_async_context(serving(application(running), settings.host, settings.port))
+        workers = asyncio.create_task(work(running, ingesting=True, projecting=True), name="workers")
+        story = asyncio.create_task(_tell(running, url, console, stay=stay), name="story")
+        await _first(story, workers)  # workers end only with an error
+        return story.result()
 
-        with console.status("the Rui'an scenario") as status:
-            loaded = await load(
-                load_scenario(),
-                running.log,
-                lambda n, of: status.update(f"the Rui'an scenario: incident {n} of {of}"),
-            )
-        console.print(
-            f"✓ {loaded.reported} synthetic incidents driven through their commands, {loaded.closed} to closure"
+
+async def _tell(running: System, url: str, console: Console, *, stay: bool) -> int:
+    with console.status("the Rui'an scenario") as status:
+        loaded = await load(
+            load_scenario(),
+            running.log,
+            lambda n, of: status.update(f"the Rui'an scenario: incident {n} of {of}"),
         )
-        with console.status("recognising a photograph") as status:
-            faces = await _recognise(settings, running, lambda what, *_: status.update(f"fetching {what}"))
-        console.print(f"✓ {faces} faces found in {PHOTO.name} and published for {PHOTO_GATE}")
-
-        checks, verdict = await _read_back(running, url, loaded, faces)
-        good = verdict.holds and all(check.holds for check in checks)
-        console.print(_table(checks, verdict))
-        if not stay:
-            return 0 if good else 1
+    console.print(
+        f"✓ {loaded.reported} synthetic incidents driven through their commands, {loaded.closed} to closure"
+    )
+    with console.status("recognising a photograph") as status:
+        faces = await _recognise(running, lambda what, *_: status.update(f"fetching {what}"))
+    console.print(f"✓ {faces} faces found in {PHOTO.name} and published for {PHOTO_GATE}")
+    checks, verdict = await _read_back(running, url, loaded, faces)
+    console.print(_table(checks, verdict))
+    if stay:
         _invite(console, running, url)
-        await workers  # for ever; a worker that fails ends the demonstration with its error
-        return 1
+        await asyncio.Event().wait()  # until Ctrl-C
+    return 0 if verdict.holds and all(check.holds for check in checks) else 1
 
 
 async def _services(settings: Settings, console: Console, stack: AsyncExitStack) -> Settings:
@@ -121,8 +128,8 @@ async def _services(settings: Settings, console: Console, stack: AsyncExitStack)
     )
 
 
-async def _recognise(settings: Settings, running: System, progress: Progress) -> int:
-    finder = await asyncio.to_thread(face_finder, settings, progress)
+async def _recognise(running: System, progress: Progress) -> int:
+    finder = await asyncio.to_thread(face_finder, running.settings, progress)
     if running.bus is None:
         raise UnavailableError("the demonstration needs the bus")
     summary = await observe(PHOTO, PHOTO_GATE, finder, running.bus, started_at=PHOTO_AT)
@@ -183,8 +190,3 @@ def _invite(console: Console, running: System, url: str) -> None:
             highlight=False,
         )
     console.print("\nCtrl-C stops everything that was started here.")
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

