@@ -16,7 +16,6 @@ import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, StorageType, StreamConfig
 from nats.js.errors import BadRequestError
@@ -147,7 +146,7 @@ class Bus:
             while True:
                 try:
                     messages = await subscription.fetch(batch, timeout=1)
-                except NatsTimeoutError:
+                except TimeoutError:  # nats-py raises its own, which is one, or the plain one
                     messages = []
                 except NatsError as error:  # the client is looking for the server again
                     logger.warning("the bus is lost: %r", error)

@@ -15,14 +15,17 @@ logger = logging.getLogger("anju.work")
 
 async def work(system: System, *, ingesting: bool, projecting: bool) -> None:
     """Run the workers asked for. A projection that meets an event it cannot fold stops alone; the others go on."""
-    async with asyncio.TaskGroup() as group:
-        if projecting:
-            for projection in PROJECTIONS.values():
-                group.create_task(_project(projection, system), name=f"projection-{projection.name}")
-        if ingesting:
-            if system.bus is None:
-                raise InvalidError("ingest needs the bus: set ANJU_NATS_URL")
-            group.create_task(ingest(system.bus, system.log), name="ingest")
+    try:
+        async with asyncio.TaskGroup() as group:
+            if projecting:
+                for projection in PROJECTIONS.values():
+                    group.create_task(_project(projection, system), name=f"projection-{projection.name}")
+            if ingesting:
+                if system.bus is None:
+                    raise InvalidError("ingest needs the bus: set ANJU_NATS_URL")
+                group.create_task(ingest(system.bus, system.log), name="ingest")
+    except ExceptionGroup as failures:  # the first ends the others: it is the one to tell
+        raise failures.exceptions[0] from None
 
 
 async def _project(projection: Projection, system: System) -> None:
