@@ -46,7 +46,9 @@ def account_for(data: Path, others: Iterable[Path]) -> Account:
         )
     capabilities = "-all" if all(_open_to_all(path) for path in (data, *others)) else f"-all,+{_way_in(data)}"
     sets = (f"--{name}={capabilities}" for name in ("inh-caps", "ambient-caps", "bounding-set"))
-    return Account(uid, gid, (setpriv, f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *sets))
+    user = (f"--reuid={uid}", f"--regid={gid}", "--clear-groups")
+    # PostgreSQL asks access(2) for its own programs, which drops the capabilities of an ordinary user but for this bit.
+    return Account(uid, gid, (setpriv, *user, "--securebits=+no_setuid_fixup", *sets))
 
 
 def _unprivileged(data: Path) -> tuple[int, int]:

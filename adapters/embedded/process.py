@@ -67,9 +67,9 @@ async def run(program: Program, seconds: float) -> None:
     try:
         await asyncio.to_thread(child.wait, seconds)
         if child.returncode != 0:
-            raise _failure(program, child)
+            raise _failure(program, child, "failed")
     except subprocess.TimeoutExpired:
-        raise _failure(program, child) from None
+        raise _failure(program, child, "failed") from None
     finally:
         await to_the_end(lambda: _end(child, program))
 
@@ -105,18 +105,18 @@ async def _answer(program: Program, child: subprocess.Popen[bytes], probe: Probe
     deadline = time.monotonic() + seconds
     while True:
         if child.poll() is not None or time.monotonic() > deadline:
-            raise _failure(program, child)
+            raise _failure(program, child, "did not start")
         if (url := await probe()) is not None:
             return url
         await asyncio.sleep(_POLL)
 
 
-def _failure(program: Program, child: subprocess.Popen[bytes]) -> UnavailableError:
+def _failure(program: Program, child: subprocess.Popen[bytes], verb: str) -> UnavailableError:
     code = child.poll()
     how = "no answer in time" if code is None else f"exit code {code}"
     lines = program.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
     return UnavailableError(
-        f"{program.name} did not start ({how}). Mend what its log says, or set {program.setting} to a server of your own. "
+        f"{program.name} {verb} ({how}). Mend what its log says, or set {program.setting} to a server of your own. "
         f"The end of {program.log}:\n" + "\n".join(f"    {line}" for line in lines or ["(empty)"]),
     )
 

