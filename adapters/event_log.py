@@ -45,7 +45,7 @@ class PostgresLog:
             raise NotFoundError(f"there is no {kind.__name__.lower()} {aggregate_id}")
         if not isinstance(aggregate, kind):
             raise NotFoundError(
-                f"{aggregate_id} is a {type(aggregate).__name__.lower()}, not a {kind.__name__.lower()}"
+                f"{aggregate_id} is {type(aggregate).__name__}, not {kind.__name__}"
             )
         return aggregate
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from uuid import uuid4
 
+import asyncpg
+import nats as nats_client
 import pytest
 
+from adapters.bus import STREAMS
 from adapters.embedded import nats, postgres
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from adapters.event_log import PostgresLog, event_log
+from adapters.migrate import migrate
+from api.bootstrap import System, system
+from api.settings import Settings
+from domain import commands
+from domain.commands import Order
+from domain.people import CITY, Person, Role, Scope
+from domain.site import Direction, Gate, GateMode, Site, site_id
 
 DIRECTORY = Path(__file__).resolve().parents[1] / ".anju" / "test"
 
@@ -34,3 +46,107 @@ async def nats_url() -> AsyncIterator[str]:
         return
     async with nats(DIRECTORY) as server:
         yield server.url
+
+
+def named(url: str, database: str) -> str:
+    """The address of another database on the same server."""
+    return urlsplit(url)._replace(path=f"/{database}").geturl()
+
+
+@pytest.fixture(scope="session")
+async def template(postgres_url: str) -> AsyncIterator[str]:
+    """A database with the schema and nothing in it, to be copied."""
+    name = f"template_{uuid4().hex}"
+    admin = await asyncpg.connect(postgres_url)
+    await admin.execute(f"create database {name}")
+    await asyncio.to_thread(migrate, named(postgres_url, name))
+    yield name
+    await admin.execute(f"drop database {name} with (force)")
+    await admin.close()
+
+
+@pytest.fixture
+async def database_url(postgres_url: str, template: str) -> AsyncIterator[str]:
+    """A fresh database with the schema, gone after the test."""
+    name = f"test_{uuid4().hex}"
+    admin = await asyncpg.connect(postgres_url)
+    await admin.execute(f"create database {name} template {template} strategy file_copy")
+    yield named(postgres_url, name)
+    await admin.execute(f"drop database {name} with (force)")
+    await admin.close()
+
+
+@pytest.fixture
+async def bus_url(nats_url: str) -> AsyncIterator[str]:
+    """A bus without streams: the test's own are made when it connects, and gone after it."""
+
+    async def clear() -> None:
+        client = await nats_client.connect(nats_url)
+        stream = client.jetstream()
+        for found in await stream.streams_info():
+            if found.config.name in {config.name for config in STREAMS}:
+                await stream.delete_stream(found.config.name)
+        await client.close()
+
+    await clear()
+    yield nats_url
+    await clear()
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    """Connections to the test's database."""
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=10) as connections:
+        yield connections
+
+
+@pytest.fixture
+async def log(pool: asyncpg.Pool, database_url: str) -> AsyncIterator[PostgresLog]:
+    """The event log on the test's database."""
+    async with event_log(pool, database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def settings(database_url: str, bus_url: str, tmp_path: Path) -> Settings:
+    """Settings of the test's own servers."""
+    return Settings(database_url=database_url, nats_url=bus_url, data_dir=tmp_path, port=0)
+
+
+@pytest.fixture
+async def running(settings: Settings) -> AsyncIterator[System]:
+    """The whole system on the test's own servers, without workers."""
+    async with system(settings) as started:
+        yield started
+
+
+NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+
+
+def person(*roles: Role, name: str | None = None, scope: Scope = CITY, units: tuple[str, ...] = ()) -> Person:
+    """Somebody with `roles`; by default named after the first."""
+    return Person(name or f"p-{roles[0]}", frozenset(roles), scope, frozenset(units))
+
+
+def order(*roles: Role, at: datetime = NOW, by: Person | None = None) -> Order:
+    """A new order of somebody with `roles`."""
+    return Order(by or person(*roles), at, uuid4())
+
+
+@pytest.fixture
+async def site(log: PostgresLog) -> Site:
+    """润锦苑, operating, with an open gate `main` and a guarded gate `garage`."""
+    return await build_site(log)
+
+
+async def build_site(log: PostgresLog, code: str = "runjinyuan", township: str = "yuhai") -> Site:
+    """An operating site with an open gate `main` and a guarded gate `garage`."""
+    await commands.plan_site(log, order(Role.ADMIN), code=code, name="润锦苑", township=township)
+    for step in (Site.start_construction, Site.accept, Site.start_operation):
+        await commands.act(log, order(Role.ADMIN), Site, step, site_id(code))
+    for gate in (
+        Gate("main", "大门", GateMode.OPEN, Direction.IN),
+        Gate("garage", "车库", GateMode.GUARDED, Direction.IN),
+    ):
+        await commands.act(log, order(Role.ADMIN), Site, Site.add_gate, site_id(code), gate=gate)
+    return await log.load(Site, site_id(code))
