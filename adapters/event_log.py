@@ -44,9 +44,7 @@ class PostgresLog:
         if aggregate is None:
             raise NotFoundError(f"there is no {kind.__name__.lower()} {aggregate_id}")
         if not isinstance(aggregate, kind):
-            raise NotFoundError(
-                f"{aggregate_id} is {type(aggregate).__name__}, not {kind.__name__}"
-            )
+            raise NotFoundError(f"{aggregate_id} is {type(aggregate).__name__}, not {kind.__name__}")
         return aggregate
 
     async def history(self, aggregate_id: UUID) -> list[Entry]:

@@ -3,8 +3,8 @@
 from uuid import uuid4
 
 import pytest
-
 from conftest import NOW, build_site, order, person
+
 from domain import commands
 from domain.errors import ConflictError, NotFoundError
 from domain.incident import Incident, Source
@@ -27,8 +27,9 @@ async def test_positions_are_gapless_and_in_the_order_of_appending(log, site):
 
 
 async def test_a_conflict_fails_alone_and_the_requests_beside_it_are_appended(log, site):
-    stale, fresh = await log.load(Site, site.id), Site.plan(
-        code="gaoqiao", name="高桥", township="yuhai", by=person(Role.ADMIN), at=NOW
+    stale, fresh = (
+        await log.load(Site, site.id),
+        Site.plan(code="gaoqiao", name="高桥", township="yuhai", by=person(Role.ADMIN), at=NOW),
     )
     stale._version = 1
     stale.state = stale.state.PLANNED

@@ -1,0 +1,116 @@
+"""Appends a second: Anju's log beside the stock `eventsourcing` application, on one PostgreSQL, in one run.
+
+One append is the same on both sides: an Incident is built, its event encoded, and the client waits until it is durable.
+Clients are tasks here and threads there, each with a connection of its own in the stock pool.
+"""
+
+import asyncio
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import asyncpg
+from eventsourcing.application import Application
+from harness import Row, arguments, compare, show
+
+from adapters.embedded import postgres
+from adapters.event_log import PostgresLog, event_log
+from adapters.migrate import migrate
+from domain.incident import Incident, Source
+from domain.people import Person, Role
+from domain.ports import Request
+from domain.site import Site
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+BY = Person("bench", frozenset({Role.ADMIN, Role.INTAKE}))
+SITE = Site.plan(code="bench", name="bench", township="bench", by=BY, at=NOW)
+CLIENTS = {1: (300, 1.2), 8: (400, 8.0), 64: (1200, 20.0)}
+"""Clients -> (appends of the stock application in a run, how many times as many a second ours must do)."""
+
+
+def incident() -> Incident:
+    return Incident.report(
+        id=uuid4(),
+        site=SITE,
+        by=BY,
+        at=NOW,
+        source=Source.CITIZEN,
+        category="noise",
+        description="夜间施工噪声, from about eleven at night until after one, on the east side",
+    )
+
+
+async def ours(log: PostgresLog, clients: int, count: int) -> float:
+    """Appends a second of `clients` tasks, `count` in all."""
+
+    async def client() -> None:
+        for _ in range(count // clients):
+            await log.append(Request(uuid4(), incident().collect_events(), {"correlation": "bench"}))
+
+    began = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(clients)))
+    return count // clients * clients / (time.perf_counter() - began)
+
+
+def stock(url: str, clients: int) -> Application:
+    parts = urlsplit(url)
+    return Application(
+        env={
+            "PERSISTENCE_MODULE": "eventsourcing.postgres",
+            "POSTGRES_DBNAME": parts.path.lstrip("/"),
+            "POSTGRES_HOST": parse_qs(parts.query)["host"][0],
+            "POSTGRES_PORT": "5432",
+            "POSTGRES_USER": parts.username or "",
+            "POSTGRES_PASSWORD": "",
+            "POSTGRES_POOL_SIZE": str(clients),
+            "POSTGRES_MAX_OVERFLOW": "8",
+        }
+    )
+
+
+async def peer(application: Application, clients: int, count: int) -> float:
+    """Appends a second of `clients` threads, `count` in all."""
+
+    def client() -> None:
+        for _ in range(count // clients):
+            application.save(incident())
+
+    def run() -> float:
+        with ThreadPoolExecutor(clients) as threads:
+            began = time.perf_counter()
+            for future in [threads.submit(client) for _ in range(clients)]:
+                future.result()
+            return count // clients * clients / (time.perf_counter() - began)
+
+    return await asyncio.to_thread(run)
+
+
+async def main() -> list[Row]:
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        async with postgres(Path(folder)) as server:
+            await asyncio.to_thread(migrate, server.url)
+            async with asyncpg.create_pool(server.url) as pool, event_log(pool, server.url) as log:
+                for clients, (count, at_least) in CLIENTS.items():
+                    application = stock(server.url, clients)
+                    rows.append(
+                        await compare(
+                            f"appends a second, {clients} client{'s' * (clients > 1)}",
+                            lambda clients=clients, count=count: ours(
+                                log, clients, count * (1 if clients == 1 else 8)
+                            ),
+                            lambda clients=clients, count=count, app=application: peer(app, clients, count),
+                            at_least=at_least,
+                        )
+                    )
+                    application.close()
+    return rows
+
+
+if __name__ == "__main__":
+    given = arguments(__doc__)
+    show(asyncio.run(main()), as_json=given.json)
