@@ -9,7 +9,8 @@ import asyncpg
 import msgspec
 
 from adapters import codec
-from adapters.writer import LOST, SQL, Writer
+from adapters.database import LOST
+from adapters.writer import SQL, Writer
 from domain.errors import CorruptError, NotFoundError, UnavailableError
 from domain.ports import A, Appended, Entry, Page, Request
 

@@ -18,8 +18,8 @@ select 'request', request_id, min(notification_id), max(notification_id), null, 
 -- $1 position[], $2 originator_id[], $3 originator_version[], $4 topic[], $5 request_id[], $6 metadata[], $7 state[], $8 hash[],
 -- $9 recorded_at, $10 the new head's position, $11 its hash
 with appended as (
-    insert into events (notification_id, originator_id, originator_version, topic, recorded_at, request_id, metadata, state, hash)
-    select position, originator_id, originator_version, topic, $9, request_id, metadata, state, hash
+    insert into events (notification_id, originator_id, originator_version, topic, category, recorded_at, request_id, metadata, state, hash)
+    select position, originator_id, originator_version, topic, split_part(topic, '.', 1), $9, request_id, metadata, state, hash
       from unnest($1::bigint[], $2::uuid[], $3::int[], $4::text[], $5::uuid[], $6::json[], $7::bytea[], $8::bytea[])
         as row (position, originator_id, originator_version, topic, request_id, metadata, state, hash)
 ), moved as (

@@ -7,6 +7,8 @@ from typing import Self
 
 import asyncpg
 
+from adapters.database import connect
+
 logger = logging.getLogger("anju.tail")
 CHANNELS = ("log", "projections")
 
@@ -55,7 +57,7 @@ class Tail:
 
     async def _listen_once(self) -> None:
         lost = asyncio.Event()
-        connection = await asyncpg.connect(self._url)
+        connection = await connect(self._url)
         connection.add_termination_listener(lambda _connection: lost.set())
         try:
             for channel in CHANNELS:

@@ -18,6 +18,7 @@ import asyncpg
 import msgspec
 
 from adapters import codec
+from adapters.database import LOST, connect
 from domain.chain import Record, link
 from domain.errors import AnjuError, ConflictError, UnavailableError
 from domain.ports import Appended, Request
@@ -30,7 +31,6 @@ LARGEST_QUEUE = 100_000
 PATIENCE = 30.0
 """Seconds for which a lost database is tried again before the callers are told."""
 
-LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, OSError)
 Result = Appended | AnjuError
 
 
@@ -215,7 +215,7 @@ class Writer:
     async def _commit(self, requests: Sequence[_Encoded]) -> list[Result]:
         connection = self._connection
         if connection is None:
-            connection = self._connection = await asyncpg.connect(self._url)
+            connection = self._connection = await connect(self._url)
         await connection.execute(SQL.lock_head.sql)
         aggregates = {row.originator_id for request in requests for row in request.rows}
         head = await _situation(connection, list(aggregates), [request.id for request in requests])

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import asyncpg
 
 from adapters.bus import Bus, bus
+from adapters.database import create_pool
 from adapters.event_log import PostgresLog, event_log
 from adapters.tail import Tail
 from api.settings import Settings
@@ -44,7 +45,7 @@ async def connected_pool(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
     """Connections to the database; UnavailableError says that it does not answer."""
     url = settings.require_database_url
     try:
-        pool = await asyncpg.create_pool(url, min_size=2, max_size=20, command_timeout=60)
+        pool = await create_pool(url)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise UnavailableError(
             f"the database does not answer: {error}; is ANJU_DATABASE_URL right?"

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 import typer
 from rich.console import Console
@@ -18,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from adapters.bus import bus
+from adapters.database import connect
 from adapters.migrate import migrate as run_migrations
 from adapters.verify import verify as verify_chain
 from api import demo as demonstration
@@ -224,7 +224,7 @@ def verify(*, as_json: AsJson = False) -> None:
     settings = load_settings()
 
     async def main() -> Any:
-        connection = await asyncpg.connect(settings.require_database_url)
+        connection = await connect(settings.require_database_url)
         with _bar() as bar:
             task = bar.add_task("events", total=None)
             try:

@@ -13,10 +13,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
-import asyncpg
 from eventsourcing.application import Application
 from harness import Row, arguments, compare, show
 
+from adapters.database import create_pool
 from adapters.embedded import postgres
 from adapters.event_log import PostgresLog, event_log
 from adapters.migrate import migrate
@@ -94,7 +94,7 @@ async def main() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         async with postgres(Path(folder)) as server:
             await asyncio.to_thread(migrate, server.url)
-            async with asyncpg.create_pool(server.url) as pool, event_log(pool, server.url) as log:
+            async with create_pool(server.url) as pool, event_log(pool, server.url) as log:
                 for clients, (count, at_least) in CLIENTS.items():
                     application = stock(server.url, clients)
                     rows.append(

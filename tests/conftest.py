@@ -15,6 +15,7 @@ import nats as nats_client
 import pytest
 
 from adapters.bus import STREAMS
+from adapters.database import create_pool
 from adapters.embedded import nats, postgres
 from adapters.event_log import PostgresLog, event_log
 from adapters.migrate import migrate
@@ -96,7 +97,7 @@ async def bus_url(nats_url: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
     """Connections to the test's database."""
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=10) as connections:
+    async with create_pool(database_url) as connections:
         yield connections
 
 

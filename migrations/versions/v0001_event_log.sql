@@ -1,24 +1,32 @@
 -- The event log: append-only, gapless, hash-chained. Column names are those of the eventsourcing library.
+--
+-- Case events and observations (gate passes) lie in partitions of their own: years of cases stay, while a stretch of
+-- observations can be taken off as a whole. Uniqueness is kept in each leaf, and across leaves by the lock of log_head.
 
 create table events (
-    notification_id    bigint primary key,
+    notification_id    bigint not null,
     originator_id      uuid not null,
     originator_version integer not null check (originator_version > 0),
     topic              text not null,
-    category           text not null generated always as (split_part(topic, '.', 1)) stored,
+    category           text not null,
     recorded_at        timestamptz not null,
     request_id         uuid not null,
     metadata           json not null,
     state              bytea not null,
     hash               bytea not null check (octet_length(hash) = 32),
-    unique (originator_id, originator_version)
-);
-create index events_request on events (request_id);
+    primary key (notification_id, category)
+) partition by list (category);
+create index events_of_request on events (request_id);
 
 comment on table events is 'The truth. Rows are appended under the lock of log_head and never change.';
 comment on column events.notification_id is 'Position: 1, 2, 3 .. without gaps, in commit order';
+comment on column events.category is 'The first word of the topic; it chooses the partition';
 comment on column events.request_id is 'Idempotency key: the same request is appended once';
 comment on column events.hash is 'SHA-256 over the hash before, the header and the state; see domain/chain.py';
+
+create table events_case partition of events default;
+create unique index events_case_version on events_case (originator_id, originator_version);
+create table events_observation partition of events for values in ('gate') partition by range (notification_id);
 
 -- Whoever appends locks this row first: positions are given, and hashes chained, in commit order.
 create table log_head (
@@ -39,6 +47,8 @@ create trigger events_are_immutable before update or delete on events
     for each row execute function refuse_change();
 create trigger events_are_not_truncated before truncate on events
     for each statement execute function refuse_change();
+create trigger events_case_is_not_truncated before truncate on events_case
+    for each statement execute function refuse_change();
 create trigger log_head_stays before delete on log_head
     for each row execute function refuse_change();
 create trigger log_head_is_not_truncated before truncate on log_head
@@ -50,3 +60,38 @@ begin
 end $$;
 create trigger log_head_moves_forward before update on log_head
     for each row when (new.position <= old.position) execute function refuse_going_back();
+
+-- A leaf for ten million positions of observations. Attaching locks nobody who reads or appends.
+create function observation_leaf_size() returns bigint language sql immutable as 'select 10000000::bigint';
+
+create function ensure_observation_leaf(place bigint) returns void
+    language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    number bigint := place / observation_leaf_size();
+    leaf   text := 'events_observation_' || number;
+begin
+    if to_regclass(leaf) is not null then
+        return;
+    end if;
+    execute format('create table %I (like events including all)', leaf);
+    execute format('create unique index %I on %I (originator_id, originator_version)', leaf || '_version', leaf);
+    execute format('create trigger %I before truncate on %I for each statement execute function refuse_change()',
+                   leaf || '_is_not_truncated', leaf);
+    execute format('alter table events_observation attach partition %I for values from (%s) to (%s)',
+                   leaf, number * observation_leaf_size(), (number + 1) * observation_leaf_size());
+end $$;
+select ensure_observation_leaf(0);
+
+-- The application appends and reads as this role, whoever it logged in as: what it may not do, the database refuses.
+do $$
+begin
+    if not exists (select from pg_roles where rolname = 'anju_app') then
+        create role anju_app nologin;
+    end if;
+exception
+    when duplicate_object or unique_violation then null; -- another migrator of this server was faster
+end $$;
+grant select, insert on events to anju_app;
+grant select, update on log_head to anju_app;
+revoke execute on function ensure_observation_leaf from public;
+grant execute on function ensure_observation_leaf to anju_app;

@@ -52,3 +52,5 @@ create table closures (
 );
 comment on column closures.reported_on is 'Calendar day in Asia/Shanghai';
 create index closures_by_day on closures (reported_on, site_id) include (closed_position);
+
+grant select, insert, update, delete on projections, gate_traffic, incidents, closures to anju_app;
