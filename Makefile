@@ -31,7 +31,7 @@ test: $(DEV) ## style, types, import rules and the whole test suite
 	@echo "==> types"
 	@$(BIN)/mypy
 	@echo "==> import rules"
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	@echo "==> tests"
 	@$(BIN)/python -m pytest $(ARGS)
 
