@@ -9,8 +9,9 @@ import asyncpg
 import msgspec
 
 from adapters import codec
+from adapters.commit import SQL
 from adapters.database import LOST
-from adapters.writer import SQL, Writer
+from adapters.writer import Writer
 from domain.errors import CorruptError, NotFoundError, UnavailableError
 from domain.ports import A, Appended, Entry, Page, Request
 

@@ -27,6 +27,32 @@ with appended as (
 )
 select pg_notify('log', $10::text)
 
+-- name: append_alone
+-- As append, if the head is still at $12 with hash $13, none of the requests is there, and each aggregate of $14 is at least at its
+-- version in $15. One row if it was done, none if not. Nothing was committed after $12, so the snapshot sees all that matters.
+with moved as (
+    update log_head set position = $10, hash = $11, recorded_at = $9
+     where position = $12 and hash = $13
+       and not exists (select from events where request_id = any($5::uuid[]))
+       and not exists (
+            select from unnest($14::uuid[], $15::int[]) as followed (id, version)
+             where not exists (select from events where originator_id = followed.id and originator_version = followed.version))
+    returning position
+), appended as (
+    insert into events (notification_id, originator_id, originator_version, topic, category, recorded_at, request_id, metadata, state, hash)
+    select position, originator_id, originator_version, topic, split_part(topic, '.', 1), $9, request_id, metadata, state, hash
+      from unnest($1::bigint[], $2::uuid[], $3::int[], $4::text[], $5::uuid[], $6::json[], $7::bytea[], $8::bytea[])
+        as row (position, originator_id, originator_version, topic, request_id, metadata, state, hash)
+     where exists (select from moved)
+)
+select pg_notify('log', position::text) from moved
+
+-- name: leaf_size
+select observation_leaf_size()
+
+-- name: ensure_leaf
+select ensure_observation_leaf($1)
+
 -- name: find_request
 select min(notification_id) as first, max(notification_id) as last from events where request_id = $1
 

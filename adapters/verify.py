@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from adapters.writer import SQL
+from adapters.commit import SQL
 from domain.chain import GENESIS, Record, link
 
 

@@ -58,6 +58,10 @@ class UnavailableError(AnjuError):
     code = "UNAVAILABLE"
 
 
+class BusyError(UnavailableError):
+    """More waits than is taken in: try again in a moment."""
+
+
 class CorruptError(AnjuError):
     """Stored data is not what was written; nothing may be built on it."""
 
