@@ -38,7 +38,7 @@ test: $(DEV) ## style, types, import rules and the whole test suite
 bench: $(DEV) ## every measured comparison in benchmarks/, one after another
 	@failed=; \
 	for script in benchmarks/[a-z]*.py; do \
-		test -e "$$script" || continue; \
+		grep -qs __main__ "$$script" || continue; \
 		echo "==> $$script"; \
 		$(BIN)/python "$$script" $(ARGS) || failed="$$failed $$script"; \
 	done; \
