@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -13,6 +12,7 @@ from uuid import uuid4
 import asyncpg
 import nats as nats_client
 import pytest
+from given import build_site
 
 from adapters.bus import STREAMS
 from adapters.database import create_pool
@@ -21,10 +21,7 @@ from adapters.event_log import PostgresLog, event_log
 from adapters.migrate import migrate
 from api.bootstrap import System, system
 from api.settings import Settings
-from domain import commands
-from domain.commands import Order
-from domain.people import CITY, Person, Role, Scope
-from domain.site import Direction, Gate, GateMode, Site, site_id
+from domain.site import Site
 
 DIRECTORY = Path(__file__).resolve().parents[1] / ".anju" / "test"
 
@@ -121,33 +118,7 @@ async def running(settings: Settings) -> AsyncIterator[System]:
         yield started
 
 
-NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
-
-
-def person(*roles: Role, name: str | None = None, scope: Scope = CITY, units: tuple[str, ...] = ()) -> Person:
-    """Somebody with `roles`; by default named after the first."""
-    return Person(name or f"p-{roles[0]}", frozenset(roles), scope, frozenset(units))
-
-
-def order(*roles: Role, at: datetime = NOW, by: Person | None = None) -> Order:
-    """A new order of somebody with `roles`."""
-    return Order(by or person(*roles), at, uuid4())
-
-
 @pytest.fixture
 async def site(log: PostgresLog) -> Site:
     """润锦苑, operating, with an open gate `main` and a guarded gate `garage`."""
     return await build_site(log)
-
-
-async def build_site(log: PostgresLog, code: str = "runjinyuan", township: str = "yuhai") -> Site:
-    """An operating site with an open gate `main` and a guarded gate `garage`."""
-    await commands.plan_site(log, order(Role.ADMIN), code=code, name="润锦苑", township=township)
-    for step in (Site.start_construction, Site.accept, Site.start_operation):
-        await commands.act(log, order(Role.ADMIN), Site, step, site_id(code))
-    for gate in (
-        Gate("main", "大门", GateMode.OPEN, Direction.IN),
-        Gate("garage", "车库", GateMode.GUARDED, Direction.IN),
-    ):
-        await commands.act(log, order(Role.ADMIN), Site, Site.add_gate, site_id(code), gate=gate)
-    return await log.load(Site, site_id(code))

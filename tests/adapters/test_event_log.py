@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 import pytest
-from conftest import NOW, build_site, order, person
+from given import NOW, build_site, order, person
 
 from domain import commands
 from domain.errors import ConflictError, NotFoundError
