@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 import typer
+import uvloop
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -71,7 +72,7 @@ def _logging() -> None:
 
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(coroutine)
+    return uvloop.run(coroutine)
 
 
 def _print_json(value: object) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+import uvloop
 from eventsourcing.application import Application
 from harness import Row, arguments, compare, show
 
@@ -113,4 +114,4 @@ async def main() -> list[Row]:
 
 if __name__ == "__main__":
     given = arguments(__doc__)
-    show(asyncio.run(main()), as_json=given.json)
+    show(uvloop.run(main()), as_json=given.json)

@@ -49,8 +49,12 @@ def require_text(value: str, what: str, longest: int = 2000) -> str:
         raise InvalidError(f"{what} is empty")
     if len(text) > longest:
         raise InvalidError(f"{what} has {len(text)} characters; at most {longest} are accepted")
-    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
-        raise InvalidError(f"{what} has a character that is not text (NUL or half of a surrogate pair)")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidError(f"{what} has half of a surrogate pair: it is not text") from error
+    if "\x00" in text:
+        raise InvalidError(f"{what} has a NUL character: it is not text")
     return text
 
 
