@@ -17,6 +17,7 @@ import asyncpg
 
 from adapters.batch import Batch, Encoded, Head, Result, predecessors
 from adapters.database import connect
+from domain.errors import AnjuError
 from domain.ports import Appended
 
 SQL: Any = aiosql.from_path(Path(__file__).parent / "event_log.sql", "asyncpg", mandatory_parameters=False)
@@ -71,6 +72,8 @@ class Committer:
         head = Head(self._head.position, self._head.hash, max(now, self._head.recorded_at))
         batch = Batch(head, dict(before), {})
         results = [batch.take(request) for request in requests]
+        if any(isinstance(result, AnjuError) for result in results):  # refused on what we assume: ask, under the lock
+            return None
         await self._ensure_leaf(connection, batch)
         followed = {key: version for key, version in before.items() if version}
         try:
