@@ -1,7 +1,9 @@
 """The event log on PostgreSQL: appends through the group-commit writer, reads through a pool."""
 
-from collections.abc import AsyncIterator, Sequence
+import gc
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -13,7 +15,11 @@ from adapters.commit import SQL
 from adapters.database import LOST
 from adapters.writer import Writer
 from domain.errors import CorruptError, NotFoundError, UnavailableError
+from domain.model import AGGREGATES, category, category_of, event_classes
 from domain.ports import A, Appended, Entry, Page, Request
+
+WINDOW = 100_000
+"""Positions that one read of few topics looks at, at most: it always answers soon, and no index is needed; see decision 10."""
 
 _metadata = msgspec.json.Decoder(dict[str, str])
 
@@ -38,27 +44,56 @@ class PostgresLog:
         (row,) = await self._fetch(SQL.find_request.sql, request_id)
         return None if row["first"] is None else Appended(row["first"], row["last"], repeated=True)
 
-    async def load(self, kind: type[A], aggregate_id: UUID) -> A:
-        rows = await self._fetch(SQL.load.sql, aggregate_id)
+    async def load(
+        self, kind: type[A], aggregate_id: UUID, *, version: int | None = None, at: datetime | None = None
+    ) -> A:
+        rows = await self._fetch(SQL.load.sql, aggregate_id, category_of(kind), version, at)
         aggregate: Any = None
-        for row in rows:
-            aggregate = codec.decode(row["topic"], row["state"]).mutate(aggregate)
-        if aggregate is None:
-            raise NotFoundError(f"there is no {kind.__name__.lower()} {aggregate_id}")
+        for topic, state in rows:
+            aggregate = codec.decode(topic, state).mutate(aggregate)
         if not isinstance(aggregate, kind):
-            raise NotFoundError(f"{aggregate_id} is {type(aggregate).__name__}, not {kind.__name__}")
+            raise await self._missing(kind, aggregate_id)
         return aggregate
 
-    async def history(self, aggregate_id: UUID) -> list[Entry]:
-        return [_entry(row) for row in await self._fetch(SQL.history.sql, aggregate_id)]
+    async def _missing(self, kind: type[A], aggregate_id: UUID) -> NotFoundError:
+        """Why there is no such aggregate: it is of another kind, it was not there yet, or it never was."""
+        rows = await self._fetch(SQL.kind.sql, aggregate_id)
+        if not rows:
+            return NotFoundError(f"there is no {kind.__name__.lower()} {aggregate_id}")
+        topic: str = rows[0]["topic"]
+        if topic in event_classes(kind):
+            return NotFoundError(f"there was no {kind.__name__.lower()} {aggregate_id} yet")
+        others = [other.__name__ for other in AGGREGATES if topic in event_classes(other)]
+        return NotFoundError(f"{aggregate_id} is {' or '.join(others) or topic}, not {kind.__name__}")
 
-    async def read(self, after: int, limit: int, topics: frozenset[str]) -> Page:
-        rows = await self._fetch(SQL.read.sql, after, after + limit)
-        for expected, row in enumerate(rows, start=after + 1):
-            if row["notification_id"] != expected:
+    async def history(self, aggregate_id: UUID) -> list[Entry]:
+        return _entries(await self._fetch(SQL.history.sql, aggregate_id))
+
+    async def read(
+        self,
+        after: int,
+        limit: int,
+        topics: frozenset[str] | None = None,
+        *,
+        categories: frozenset[str] | None = None,
+    ) -> Page:
+        if topics is None and categories is None:
+            return await self._read_all(after, limit)
+        wanted = categories if topics is None else frozenset(map(category, topics))
+        names = None if topics is None else list(topics)
+        end = after + WINDOW
+        rows = await self._fetch(SQL.read_some.sql, after, end, limit, names, list(wanted or ()))
+        entries = _entries(row[1:] for row in rows if row["notification_id"] is not None)
+        through = entries[-1].position if len(entries) == limit else min(end, rows[0]["position"])
+        return Page(entries, max(through, after))
+
+    async def _read_all(self, after: int, limit: int) -> Page:
+        rows = await self._fetch(SQL.read_all.sql, after, after + limit)
+        entries = _entries(rows)
+        for expected, entry in enumerate(entries, start=after + 1):
+            if entry.position != expected:
                 raise CorruptError(f"position {expected} is missing from the log: run `anju verify`")
-        entries = [_entry(row) for row in rows if row["topic"] in topics]
-        return Page(entries, after + len(rows))
+        return Page(entries, after + len(entries))
 
     async def position(self) -> int:
         (row,) = await self._fetch(SQL.head.sql)
@@ -73,13 +108,18 @@ class PostgresLog:
             ) from error
 
 
-def _entry(row: Any) -> Entry:
-    return Entry(
-        row["notification_id"],
-        row["recorded_at"],
-        codec.decode(row["topic"], row["state"]),
-        _metadata.decode(row["metadata"]),
-    )
+def _entries(rows: Iterable[Sequence[Any]]) -> list[Entry]:
+    """The rows, decoded. None of it is garbage before all is built, so the collector need not look at it time and again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return [
+            Entry(position, recorded_at, codec.decode(topic, state), _metadata.decode(metadata))
+            for position, recorded_at, topic, state, metadata in rows
+        ]
+    finally:
+        if collecting:
+            gc.enable()
 
 
 @asynccontextmanager

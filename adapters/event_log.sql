@@ -57,15 +57,37 @@ select ensure_observation_leaf($1)
 select min(notification_id) as first, max(notification_id) as last from events where request_id = $1
 
 -- name: load
-select topic, state from events where originator_id = $1 order by originator_version
+-- One aggregate. The category says in which partition it lies: the others are not looked into.
+-- $1 its id, $2 its category, $3 its last version or null, $4 the last recorded_at or null
+select topic, state from events
+ where originator_id = $1 and category = $2
+   and originator_version <= coalesce($3::int, 2147483647) and recorded_at <= coalesce($4::timestamptz, 'infinity')
+ order by originator_version
+
+-- name: kind
+-- The topic that an aggregate begins with, whatever it is.
+select topic from events where originator_id = $1 and originator_version = 1
 
 -- name: history
-select notification_id, topic, recorded_at, metadata, state
+select notification_id, recorded_at, topic, state, metadata
   from events where originator_id = $1 order by originator_version
 
--- name: read
-select notification_id, topic, recorded_at, metadata, state
+-- name: read_all
+-- The positions beyond $1 up to $2, every one of them.
+select notification_id, recorded_at, topic, state, metadata
   from events where notification_id > $1 and notification_id <= $2 order by notification_id
+
+-- name: read_some
+-- The first $3 events of the topics $4 (null: all) in the categories $5 among the positions beyond $1 up to $2; always the head, on
+-- every row, and one row without an event if there is none. Partitions of other categories are not looked into.
+select head.position, found.*
+  from log_head as head left join lateral (
+        select notification_id, recorded_at, topic, state, metadata from events
+         where notification_id > $1 and notification_id <= least($2, head.position)
+           and category = any($5::text[]) and ($4::text[] is null or topic = any($4))
+         order by notification_id limit $3
+    ) as found on true
+ order by notification_id
 
 -- name: head
 select position, hash from log_head

@@ -46,7 +46,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A stretch of the log: `entries` are all that were asked for up to and including position `through`."""
+    """A stretch of the log: `entries` are all that were asked for up to and including position `through`; read on after that."""
 
     entries: Sequence[Entry]
     through: int
@@ -64,14 +64,29 @@ class EventLog(Protocol):
     async def find(self, request_id: UUID) -> Appended | None:
         """What an earlier request with this id became, if there was one."""
 
-    async def load(self, kind: type[A], aggregate_id: UUID) -> A:
-        """The aggregate as it is now, replayed from its events; NotFoundError."""
+    async def load(
+        self, kind: type[A], aggregate_id: UUID, *, version: int | None = None, at: datetime | None = None
+    ) -> A:
+        """The aggregate as it is now, replayed from its events; NotFoundError.
+
+        version: only its first `version` events. at: only what was recorded by then: what the log knew, whenever it happened.
+        """
 
     async def history(self, aggregate_id: UUID) -> list[Entry]:
         """Every event of one aggregate, in order; empty if there is none."""
 
-    async def read(self, after: int, limit: int, topics: frozenset[str]) -> Page:
-        """The events of `topics` among the next `limit` positions beyond `after`, in order."""
+    async def read(
+        self,
+        after: int,
+        limit: int,
+        topics: frozenset[str] | None = None,
+        *,
+        categories: frozenset[str] | None = None,
+    ) -> Page:
+        """The next events beyond `after`, in order and at most `limit`: of `topics`, or of `categories`, or all.
+
+        A page may be empty although there is more: the log is at its end when `through` is `after`.
+        """
 
     async def position(self) -> int:
         """The last position, 0 when the log is empty."""
