@@ -1,5 +1,6 @@
 """The event log on PostgreSQL: appends through the group-commit writer, reads through a pool."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -77,23 +78,46 @@ class PostgresLog:
         *,
         categories: frozenset[str] | None = None,
     ) -> Page:
+        rows, through = await self._rows(after, limit, topics, categories)
+        return Page(_entries(rows), through)
+
+    async def pages(
+        self,
+        after: int = 0,
+        limit: int = 1000,
+        topics: frozenset[str] | None = None,
+        *,
+        categories: frozenset[str] | None = None,
+    ) -> AsyncIterator[Page]:
+        """`read` again and again, to the end of the log; the next page is on its way while this one is decoded and used."""
+        coming = asyncio.create_task(self._rows(after, limit, topics, categories))
+        try:
+            while (found := await coming)[1] > after:
+                rows, after = found
+                coming = asyncio.create_task(self._rows(after, limit, topics, categories))
+                await asyncio.sleep(0)  # now it is sent
+                yield Page(_entries(rows), after)
+        finally:
+            coming.cancel()
+
+    async def _rows(
+        self, after: int, limit: int, topics: frozenset[str] | None, categories: frozenset[str] | None
+    ) -> tuple[list[Any], int]:
+        """The rows of a page, and through which position they are all."""
         if topics is None and categories is None:
-            return await self._read_all(after, limit)
+            rows = await self._fetch(SQL.read_all.sql, after, after + limit)
+            if rows and rows[-1]["notification_id"] != after + len(rows):
+                held = {row["notification_id"] for row in rows}
+                missing = next(place for place in range(after + 1, after + limit) if place not in held)
+                raise CorruptError(f"position {missing} is missing from the log: run `anju verify`")
+            return rows, after + len(rows)
         wanted = categories if topics is None else frozenset(map(category, topics))
         names = None if topics is None else list(topics)
         end = after + WINDOW
         rows = await self._fetch(SQL.read_some.sql, after, end, limit, names, list(wanted or ()))
-        entries = _entries(row[1:] for row in rows if row["notification_id"] is not None)
-        through = entries[-1].position if len(entries) == limit else min(end, rows[0]["position"])
-        return Page(entries, max(through, after))
-
-    async def _read_all(self, after: int, limit: int) -> Page:
-        rows = await self._fetch(SQL.read_all.sql, after, after + limit)
-        entries = _entries(rows)
-        for expected, entry in enumerate(entries, start=after + 1):
-            if entry.position != expected:
-                raise CorruptError(f"position {expected} is missing from the log: run `anju verify`")
-        return Page(entries, after + len(entries))
+        found = [row[1:] for row in rows if row["notification_id"] is not None]
+        through: int = found[-1][0] if len(found) == limit else min(end, rows[0]["position"])
+        return found, max(through, after)
 
     async def position(self) -> int:
         (row,) = await self._fetch(SQL.head.sql)
