@@ -72,7 +72,9 @@ class Committer:
         head = Head(self._head.position, self._head.hash, max(now, self._head.recorded_at))
         batch = Batch(head, dict(before), {})
         results = [batch.take(request) for request in requests]
-        if any(isinstance(result, AnjuError) for result in results):  # refused on what we assume: ask, under the lock
+        if any(
+            isinstance(result, AnjuError) for result in results
+        ):  # refused on what we assume: ask, under the lock
             return None
         await self._ensure_leaf(connection, batch)
         followed = {key: version for key, version in before.items() if version}

@@ -34,7 +34,9 @@ from adapters.writer import Writer
 from domain.errors import ConflictError, UnavailableError
 from domain.model import category
 
-sys.modules.setdefault("eventsourcing.cipher", cryptography)  # the library's AESCipher on the package that we have anyway
+sys.modules.setdefault(
+    "eventsourcing.cipher", cryptography
+)  # the library's AESCipher on the package that we have anyway
 library = importlib.import_module("eventsourcing.tests.persistence")
 
 T = TypeVar("T")
@@ -165,7 +167,9 @@ class ApplicationBridge(AggregateBridge, ApplicationRecorder):
         """Through `read_some` for topics, window after window, and `read_all` without: as the log does."""
         if not topics:
             end = after + limit if stop is None else min(after + limit, stop)
-            return await self._notifications([row[0] for row in await self._pool.fetch(SQL.read_all.sql, after, end)])
+            return await self._notifications(
+                [row[0] for row in await self._pool.fetch(SQL.read_all.sql, after, end)]
+            )
         found: list[int] = []
         categories = list({category(topic) for topic in topics})
         while len(found) < limit:

@@ -31,7 +31,12 @@ async def library(log, database_url, monkeypatch):
 async def incident(log, site):
     """An accepted incident."""
     done = await commands.report_incident(
-        log, order(Role.INTAKE), site_id=site.id, source=Source.CITIZEN, category="noise", description="夜间施工"
+        log,
+        order(Role.INTAKE),
+        site_id=site.id,
+        source=Source.CITIZEN,
+        category="noise",
+        description="夜间施工",
     )
     await commands.act(log, order(Role.INTAKE), Incident, Incident.accept, done.id)
     return await log.load(Incident, done.id)
@@ -79,7 +84,9 @@ async def test_its_notification_log_is_our_log(library, log, incident, gate_pass
     section = await asyncio.to_thread(library.notification_log.select, 1, 10)
     page = await log.read(0, 10)
     assert [item.id for item in section] == [entry.position for entry in page.entries] == list(range(1, 10))
-    assert [library.mapper.to_domain_event(item) for item in section] == [entry.event for entry in page.entries]
+    assert [library.mapper.to_domain_event(item) for item in section] == [
+        entry.event for entry in page.entries
+    ]
 
 
 async def test_its_subscription_hears_our_writer(library, log, site):
