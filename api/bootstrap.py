@@ -12,6 +12,7 @@ from adapters.bus import Bus, bus
 from adapters.database import create_pool
 from adapters.event_log import PostgresLog, event_log
 from adapters.tail import Tail
+from adapters.vault import Vault
 from api.settings import Settings
 from api.tokens import Issuer, load_issuer
 from domain.errors import NotFoundError, UnavailableError
@@ -33,6 +34,7 @@ class System:
 
     settings: Settings
     pool: asyncpg.Pool
+    vault: Vault
     log: PostgresLog
     tail: Tail
     bus: Bus | None
@@ -62,11 +64,13 @@ async def system(
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(connected_pool(settings))
         await _require_schema(pool)
-        log = await stack.enter_async_context(event_log(pool, settings.require_database_url))
-        tail = await stack.enter_async_context(Tail(settings.require_database_url))
+        vault = Vault(pool, settings.keyring)
+        await vault.forget_destroyed()
+        log = await stack.enter_async_context(event_log(pool, settings.require_database_url, vault))
+        tail = await stack.enter_async_context(Tail(settings.require_database_url, {"keys": vault.forget}))
         connection = await stack.enter_async_context(bus(settings.require_nats_url)) if with_bus else None
         issuer = await asyncio.to_thread(load_issuer, settings.data_dir)
-        yield System(settings, pool, log, tail, connection, issuer, now)
+        yield System(settings, pool, vault, log, tail, connection, issuer, now)
 
 
 def face_finder(settings: Settings, progress: Progress, pack: str | None = None) -> FaceFinder:
@@ -84,5 +88,5 @@ def face_finder(settings: Settings, progress: Progress, pack: str | None = None)
 
 
 async def _require_schema(pool: asyncpg.Pool) -> None:
-    if await pool.fetchval("select to_regclass('projections')") is None:
-        raise UnavailableError("the database has no schema yet: run `anju migrate`")
+    if await pool.fetchval("select to_regclass('vault_keys')") is None:
+        raise UnavailableError("the database has no schema yet, or an old one: run `anju migrate`")

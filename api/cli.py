@@ -24,6 +24,7 @@ from adapters.verify import verify as verify_chain
 from api import demo as demonstration
 from api.bootstrap import face_finder, system
 from api.http import application
+from api.keys_cli import keys
 from api.serving import serving, until_signalled
 from api.settings import Settings, load_settings
 from api.tokens import load_issuer
@@ -45,6 +46,7 @@ models = typer.Typer(
     help="Model files: what they are, whether they are here and whole.", no_args_is_help=True
 )
 app.add_typer(models, name="models")
+app.add_typer(keys, name="keys")
 
 out = Console()
 err = Console(stderr=True)

@@ -20,10 +20,18 @@ class Settings(BaseSettings):
     )
     nats_url: str | None = Field(None, description="NATS with JetStream: nats://host:4222")
     data_dir: Path = Field(Path(".anju"), description="keys, models, and the data of the embedded servers")
+    master_keys: Path | None = Field(
+        None, description="the file of the vault's master keys; in the data folder if not given"
+    )
     models_dir: Path | None = Field(None, description="where model files are looked for first")
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def keyring(self) -> Path:
+        """The file of the vault's master keys: lose it, and nothing that is sealed can be read again."""
+        return self.master_keys or self.data_dir / "master-keys"
 
     @property
     def models_dirs(self) -> tuple[Path, ...]:

@@ -3,8 +3,8 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, get_type_hints
-from uuid import UUID
+from typing import Annotated, Any, get_type_hints
+from uuid import UUID, uuid5
 
 import strawberry
 
@@ -12,6 +12,9 @@ from api.graphql.context import Info
 from api.graphql.types import CommandResult, Position
 from domain import commands
 from domain.incident import Incident, Source
+from domain.key import Key
+from domain.observation import NAMESPACE
+from domain.personal import Personal, of_subject
 from domain.site import site_id
 
 
@@ -61,6 +64,20 @@ def _take_arguments(resolve: Callable[..., Awaitable[CommandResult]], fields: di
     resolve.__annotations__ = {**resolve.__annotations__, **fields}
 
 
+def _reporter(order: commands.Order, text: str | None, subject: UUID | None) -> Personal | None:
+    """The reporter, under a key of their own: a repeated request names the same one."""
+    if text is None:
+        return None
+    return Personal(of_subject(subject or uuid5(NAMESPACE, f"reporter:{order.request_id}")), text)
+
+
+async def _decide_key(
+    info: Info, method: Callable[..., None], scope: str, request_id: UUID | None, **fields: str
+) -> CommandResult:
+    order = info.context.order(request_id)
+    return _result(await commands.decide_key(info.context.system.log, order, method, scope, **fields))
+
+
 @strawberry.type
 class Mutation:
     """What can be done. Every mutation takes `requestId`: given twice, it is done once."""
@@ -74,16 +91,28 @@ class Mutation:
         category: str,
         description: str,
         occurred_at: datetime | None = None,
+        reporter: Annotated[
+            str | None,
+            strawberry.argument(description="Who reports it and how to reach them; stored sealed."),
+        ] = None,
+        reporter_subject: Annotated[
+            UUID | None,
+            strawberry.argument(
+                description="The reporter's own id, if they have one; a new one if not given."
+            ),
+        ] = None,
         request_id: UUID | None = None,
     ) -> CommandResult:
+        order = info.context.order(request_id)
         done = await commands.report_incident(
             info.context.system.log,
-            info.context.order(request_id),
+            order,
             site_id=site_id(site),
             source=source,
             category=category,
             description=description,
             occurred_at=occurred_at,
+            reporter=_reporter(order, reporter, reporter_subject),
         )
         return _result(done)
 
@@ -93,3 +122,21 @@ class Mutation:
     start_handling = command(Incident, Incident.start_handling)
     give_feedback = command(Incident, Incident.give_feedback)
     verify_incident = command(Incident, Incident.verify)
+
+    @strawberry.mutation(description=inspect.getdoc(Key.destroy))
+    async def destroy_key(
+        self, info: Info, scope: str, reason: str, request_id: UUID | None = None
+    ) -> CommandResult:
+        return await _decide_key(info, Key.destroy, scope, request_id, reason=reason)
+
+    @strawberry.mutation(description=inspect.getdoc(Key.place_hold))
+    async def place_hold(
+        self, info: Info, scope: str, case: str, reason: str, request_id: UUID | None = None
+    ) -> CommandResult:
+        return await _decide_key(info, Key.place_hold, scope, request_id, case=case, reason=reason)
+
+    @strawberry.mutation(description=inspect.getdoc(Key.lift_hold))
+    async def lift_hold(
+        self, info: Info, scope: str, case: str, reason: str, request_id: UUID | None = None
+    ) -> CommandResult:
+        return await _decide_key(info, Key.lift_hold, scope, request_id, case=case, reason=reason)
