@@ -37,7 +37,7 @@ async def rotate(pool: asyncpg.Pool, vault: Vault, progress: Progress | None = N
         if not resumed:
             ring = await asyncio.to_thread(keyring.add, ring.path)
             await connection.execute(SQL.register_master.sql, ring.newest.id)
-            await connection.execute(SQL.announce.sql)
+            await _announce(connection, vault)
         return Rotation(ring.newest.id, await _rewrap(connection, ring, progress), resumed)
 
 
@@ -58,7 +58,7 @@ async def retire(pool: asyncpg.Pool, vault: Vault) -> Sequence[str]:
                 continue
             break
         await asyncio.to_thread(keyring.remove, ring.path, old)
-        await connection.execute(SQL.announce.sql)
+        await _announce(connection, vault)
         return old
 
 
@@ -79,6 +79,12 @@ async def inventory(pool: asyncpg.Pool) -> Inventory:
             await connection.fetchval(SQL.count_held.sql),
             [dict(row) for row in await connection.fetch(SQL.count_wrapped.sql)],
         )
+
+
+async def _announce(connection: asyncpg.Connection, vault: Vault) -> None:
+    """The keyring has changed: whoever holds keys unwrapped looks again, here at once."""
+    vault.forget("")
+    await connection.execute(SQL.announce.sql)
 
 
 async def _read_anew(vault: Vault) -> Keyring:

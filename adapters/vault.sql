@@ -53,7 +53,7 @@ select split_part(scope, ':', 1) as kind, count(*) filter (where destroyed_at is
 -- name: count_held
 with decided as (
     select count(*) filter (where topic = 'key.hold_placed') - count(*) filter (where topic = 'key.hold_lifted') as holds
-      from events_case where category = 'key' group by originator_id
+      from events where category = 'key' group by originator_id
 )
 select count(*) from decided where holds > 0
 
