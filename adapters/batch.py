@@ -1,6 +1,6 @@
 """What one commit makes of the requests that wait for it: positions, hashes, or a refusal for each. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +12,18 @@ from domain.chain import Record, link
 from domain.errors import AnjuError, ConflictError, InvalidError
 from domain.ports import Appended, Request
 
+COLUMNS = (
+    "notification_id",
+    "originator_id",
+    "originator_version",
+    "topic",
+    "category",
+    "recorded_at",
+    "request_id",
+    "metadata",
+    "state",
+    "hash",
+)
 Result = Appended | AnjuError
 
 
@@ -116,6 +128,22 @@ class Batch:
             self.head.position,
             self.head.hash,
         )
+
+    def tuples(self) -> Iterator[tuple[object, ...]]:
+        """The rows in the order of `COLUMNS`, for COPY."""
+        for record, digest in zip(self.records, self.hashes, strict=True):
+            yield (
+                record.position,
+                record.originator_id,
+                record.originator_version,
+                record.topic,
+                record.topic.partition(".")[0],
+                record.recorded_at,
+                record.request_id,
+                record.metadata,
+                record.state,
+                digest,
+            )
 
 
 def predecessors(requests: Sequence[Encoded]) -> dict[UUID, int]:

@@ -15,13 +15,15 @@ from typing import Any
 import aiosql
 import asyncpg
 
-from adapters.batch import Batch, Encoded, Head, Result, predecessors
+from adapters.batch import COLUMNS, Batch, Encoded, Head, Result, predecessors
 from adapters.database import connect
 from domain.ports import Appended
 
 SQL: Any = aiosql.from_path(Path(__file__).parent / "event_log.sql", "asyncpg", mandatory_parameters=False)
 _LOOK_UPS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 """The writer only looks up single rows, in a table that was small when its plans were made and is not for long."""
+COPY_FROM = 500
+"""Rows from which on COPY is faster than an INSERT of arrays, by measurement."""
 CLOCK_LASTS = 60.0
 """Seconds for which the database's clock is carried on with ours, before it is asked again."""
 
@@ -73,15 +75,12 @@ class Committer:
         results = [batch.take(request) for request in requests]
         await self._ensure_leaf(connection, batch)
         followed = {key: version for key, version in before.items() if version}
+        left = (self._head.position, self._head.hash, list(followed), list(followed.values()))
         try:
-            moved = await connection.fetch(
-                SQL.append_alone.sql,
-                *batch.columns(),
-                self._head.position,
-                self._head.hash,
-                list(followed),
-                list(followed.values()),
-            )
+            if len(batch.records) < COPY_FROM:
+                moved = bool(await connection.fetch(SQL.append_alone.sql, *batch.columns(), *left))
+            else:
+                moved = await _copy_alone(connection, batch, left)
         except asyncpg.UniqueViolationError:
             return None
         if not moved:
@@ -99,7 +98,11 @@ class Committer:
         results = [batch.take(request) for request in requests]
         if batch.records:
             await self._ensure_leaf(connection, batch)
-            await connection.execute(SQL.append.sql, *batch.columns())
+            if len(batch.records) < COPY_FROM:
+                await connection.execute(SQL.append.sql, *batch.columns())
+            else:
+                await _copy(connection, batch)
+                await connection.execute(SQL.move_head.sql, *batch.columns()[8:])
         await connection.execute("commit")
         self._head = batch.head
         return results
@@ -133,3 +136,17 @@ class Committer:
         asked, then = self._clock
         passed = asyncio.get_running_loop().time() - then
         return asked + timedelta(seconds=passed) if passed < CLOCK_LASTS else None
+
+
+async def _copy_alone(connection: asyncpg.Connection, batch: Batch, left: tuple[object, ...]) -> bool:
+    """Move the head from where we left it and copy the rows, in one transaction; False if it was not there any more."""
+    requests = list(batch.requests)
+    async with connection.transaction():
+        if not await connection.fetch(SQL.move_head_alone.sql, *batch.columns()[8:], requests, *left):
+            return False
+        await _copy(connection, batch)
+    return True
+
+
+async def _copy(connection: asyncpg.Connection, batch: Batch) -> None:
+    await connection.copy_records_to_table("events", records=batch.tuples(), columns=COLUMNS)

@@ -47,6 +47,26 @@ with moved as (
 )
 select pg_notify('log', position::text) from moved
 
+-- name: move_head
+-- $1 recorded_at, $2 position, $3 hash
+with moved as (
+    update log_head set position = $2, hash = $3, recorded_at = $1
+)
+select pg_notify('log', $2::text)
+
+-- name: move_head_alone
+-- As move_head, on the conditions of append_alone: $4 request_id[], $5 the head's position, $6 its hash, $7 and $8 what is followed.
+with moved as (
+    update log_head set position = $2, hash = $3, recorded_at = $1
+     where position = $5 and hash = $6
+       and not exists (select from events where request_id = any($4::uuid[]))
+       and not exists (
+            select from unnest($7::uuid[], $8::int[]) as followed (id, version)
+             where not exists (select from events where originator_id = followed.id and originator_version = followed.version))
+    returning position
+)
+select pg_notify('log', position::text) from moved
+
 -- name: leaf_size
 select observation_leaf_size()
 
