@@ -12,13 +12,24 @@ import uvloop
 from append import incident
 from harness import Row, arguments, compare, show
 
-from adapters.batch import COLUMNS
 from adapters.database import connect, create_pool
 from adapters.embedded import postgres
 from adapters.event_log import PostgresLog, event_log
 from adapters.migrate import migrate
 from domain.ports import Request
 
+COLUMNS = (
+    "notification_id",
+    "originator_id",
+    "originator_version",
+    "topic",
+    "category",
+    "recorded_at",
+    "request_id",
+    "metadata",
+    "state",
+    "hash",
+)
 EVENTS = 20_000
 AT_ONCE = 1_000
 
@@ -35,7 +46,7 @@ async def ours(log: PostgresLog) -> float:
 
 async def raw(url: str) -> float:
     """Events a second: the very rows that ours has just made, copied into another database with the same schema."""
-    source, target = await connect(url), await connect(named(url, "raw"))
+    source, target = await connect(url), await asyncpg.connect(named(url, "raw"))
     newest = f"select {', '.join(COLUMNS)} from events order by notification_id desc limit {EVENTS}"
     records = [tuple(row) for row in reversed(await source.fetch(newest))]
     await source.close()
