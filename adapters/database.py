@@ -9,9 +9,9 @@ LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotC
 _SETTINGS = {"role": ROLE, "application_name": "anju", "jit": "off"}
 
 
-async def connect(database_url: str, **settings: str) -> asyncpg.Connection:
-    """One connection; `settings` are the server's."""
-    return await asyncpg.connect(database_url, server_settings={**_SETTINGS, **settings}, command_timeout=60)
+async def connect(database_url: str) -> asyncpg.Connection:
+    """One connection."""
+    return await asyncpg.connect(database_url, server_settings=_SETTINGS, command_timeout=60)
 
 
 def create_pool(database_url: str, *, largest: int = 20) -> asyncpg.Pool:
