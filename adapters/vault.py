@@ -39,6 +39,8 @@ class Vault:
         self._path = path
         self._clock = clock
         self._ring: Keyring | None = None
+        self._next: tuple[set[str], asyncio.Task[Keys]] | None = None
+        self._one_at_a_time = asyncio.Lock()
         self._known: OrderedDict[str, tuple[DataKey | None, float]] = OrderedDict()
 
     async def for_reading(self, scopes: AbstractSet[str]) -> Keys:
@@ -53,10 +55,10 @@ class Vault:
 
     async def for_writing(self, scopes: AbstractSet[str]) -> Keys:
         """The key of each scope, made if there is none yet, None if it is destroyed. UnavailableError, and nothing is made."""
-        found = await self._find(scopes)
+        found = self._cached(scopes)
         if missing := scopes - found.keys():
-            await self._make(missing)
-            found |= await self._find(missing)
+            made = await self._make_together(missing)
+            found |= {scope: made[scope] for scope in missing}
         return found
 
     def forget(self, scope: str) -> None:
@@ -83,20 +85,38 @@ class Vault:
             self._ring = ring
         return self._ring
 
+    def _make_together(self, scopes: AbstractSet[str]) -> "asyncio.Future[Keys]":
+        """Find or make these keys with those that others ask for at the moment: one commit serves them all."""
+        if self._next is None:
+            self._next = set(), asyncio.create_task(self._make_next(), name="vault-keys")
+        wanted, task = self._next
+        wanted |= scopes
+        return asyncio.shield(task)
+
+    async def _make_next(self) -> Keys:
+        async with self._one_at_a_time:
+            assert self._next is not None
+            (scopes, _), self._next = self._next, None
+            found = await self._find(scopes)
+            while missing := scopes - found.keys():
+                found |= await self._make(missing)
+                found |= await self._find(scopes - found.keys())
+            return found
+
+    def _cached(self, scopes: AbstractSet[str]) -> dict[str, DataKey | None]:
+        now = self._clock()
+        return {scope: known[0] for scope in scopes if (known := self._known.get(scope)) and now < known[1]}
+
     async def _find(self, scopes: AbstractSet[str]) -> dict[str, DataKey | None]:
         now = self._clock()
-        found: dict[str, DataKey | None] = {}
-        for scope in scopes:
-            key, until = self._known.get(scope, (None, now))
-            if now < until:
-                found[scope] = key
+        found = self._cached(scopes)
         if missing := scopes - found.keys():
             rows = await self._fetch(SQL.keys.sql, list(missing))
             found |= self._remember(await self._unwrapped(rows), now + LIFETIME)
         return found
 
-    async def _make(self, scopes: Iterable[str]) -> None:
-        """Make the keys of `scopes`, except those that somebody else makes at the same moment."""
+    async def _make(self, scopes: Iterable[str]) -> dict[str, DataKey | None]:
+        """Make the keys of `scopes`, except those that another process makes at the same moment."""
         for last in (False, True):
             ring = await self.master_keys()
             new = {scope: (uuid4(), os.urandom(keyring.SIZE)) for scope in scopes}
@@ -116,8 +136,8 @@ class Vault:
                 keys: dict[str, DataKey | None] = {
                     row["scope"]: DataKey(row["key_id"], AESGCM(new[row["scope"]][1])) for row in made
                 }
-                self._remember(keys, now + LIFETIME)
-                return
+                return self._remember(keys, now + LIFETIME)
+        raise AssertionError("unreachable")
 
     async def _unwrapped(self, rows: Iterable[Any]) -> dict[str, DataKey | None]:
         live = [row for row in rows if row["wrapped"] is not None]
