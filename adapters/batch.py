@@ -41,11 +41,14 @@ def encode(request: Request) -> Encoded | AnjuError:
             Row(event.originator_id, event.originator_version, *codec.encode(event))
             for event in request.events
         ]
+        metadata = msgspec.json.encode(request.metadata, order="sorted").decode()
     except AnjuError as error:
         return error
+    except (TypeError, ValueError) as error:
+        return InvalidError(f"the metadata of request {request.id} cannot be stored: {error}")
     if not rows:
         return InvalidError("the request has no events")
-    return Encoded(request.id, rows, msgspec.json.encode(request.metadata, order="sorted").decode())
+    return Encoded(request.id, rows, metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +64,20 @@ class Head:
 class Batch:
     """The rows that follow `head`: give it the requests, in order.
 
-    versions: of every aggregate in the requests, before the batch. requests: those that stand in the log already.
+    versions: of every aggregate in the requests, before the batch. requests: those that stand in the log already,
+    with the aggregates they were about.
     """
 
     head: Head
     versions: dict[UUID, int]
-    requests: dict[UUID, Appended]
+    requests: dict[UUID, tuple[Appended, frozenset[UUID]]]
     records: list[Record] = field(default_factory=list)
     hashes: list[bytes] = field(default_factory=list)
 
     def take(self, request: Encoded) -> Result:
         """Give positions and hashes to the request's events, or say why not."""
         if earlier := self.requests.get(request.id):
-            return Appended(earlier.first, earlier.last, repeated=True)
+            return _repeated(request, *earlier)
         versions: dict[UUID, int] = {}
         for row in request.rows:
             current = versions.get(row.originator_id, self.versions[row.originator_id])
@@ -99,7 +103,9 @@ class Batch:
             self.head = Head(place, link(self.head.hash, record), self.head.recorded_at)
             self.records.append(record)
             self.hashes.append(self.head.hash)
-        return self.requests.setdefault(request.id, Appended(first, self.head.position))
+        appended = Appended(first, self.head.position)
+        self.requests[request.id] = appended, frozenset(versions)
+        return appended
 
     def columns(self) -> tuple[object, ...]:
         """The rows as the arrays $1 .. $8 of the statements in event_log.sql, and the new head as $9 .. $11."""
@@ -116,6 +122,14 @@ class Batch:
             self.head.position,
             self.head.hash,
         )
+
+
+def _repeated(request: Encoded, earlier: Appended, aggregates: frozenset[UUID]) -> Result:
+    if aggregates != {row.originator_id for row in request.rows}:
+        return InvalidError(
+            f"request id {request.id} was used for something else (position {earlier.first}): each request needs its own"
+        )
+    return Appended(earlier.first, earlier.last, repeated=True)
 
 
 def predecessors(requests: Sequence[Encoded]) -> dict[UUID, int]:

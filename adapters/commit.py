@@ -8,6 +8,7 @@ If it does not, nothing has happened, and the batch goes under the lock. So both
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ import aiosql
 import asyncpg
 
 from adapters.batch import Batch, Encoded, Head, Result, predecessors
-from adapters.database import connect
+from adapters.database import LOST, connect
+from domain.errors import CorruptError
 from domain.ports import Appended
 
 SQL: Any = aiosql.from_path(Path(__file__).parent / "event_log.sql", "asyncpg", mandatory_parameters=False)
 _LOOK_UPS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 """The writer only looks up single rows, in a table that was small when its plans were made and is not for long."""
+CLOSE_TIMEOUT = 3.0
 CLOCK_LASTS = 60.0
 """Seconds for which the database's clock is carried on with ours, before it is asked again."""
 
@@ -52,13 +55,16 @@ class Committer:
         """Drop the connection and all that was known through it."""
         connection, self._connection = self._connection, None
         self._head = self._clock = None
+        self._leaves.clear()  # what was made in a transaction that is lost was not made
         if connection is not None:
             connection.terminate()
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; a lost one is dropped."""
         if self._connection is not None:
-            await self._connection.close()
+            with suppress(*LOST, asyncpg.PostgresError):
+                await self._connection.close(timeout=CLOSE_TIMEOUT)
+        self.forget()
 
     async def _commit_alone(
         self, connection: asyncpg.Connection, requests: Sequence[Encoded]
@@ -81,6 +87,7 @@ class Committer:
                 self._head.hash,
                 list(followed),
                 list(followed.values()),
+                [key for key, version in before.items() if not version],
             )
         except asyncpg.UniqueViolationError:
             return None
@@ -108,13 +115,17 @@ class Committer:
         rows = await connection.fetch(
             SQL.situation.sql, list(predecessors(requests)), [request.id for request in requests]
         )
-        head = rows[0]
+        head = next((row for row in rows if row["kind"] == "head"), None)
+        if head is None:
+            raise CorruptError("the head of the log is missing: run `anju verify`")
         self._clock = (head["now"], asyncio.get_running_loop().time())
         return Batch(
             Head(head["first"], head["hash"], head["now"]),
             versions={row["id"]: row["first"] for row in rows if row["kind"] == "version"},
             requests={
-                row["id"]: Appended(row["first"], row["last"]) for row in rows if row["kind"] == "request"
+                row["id"]: (Appended(row["first"], row["last"]), frozenset(row["aggregates"]))
+                for row in rows
+                if row["kind"] == "request"
             },
         )
 

@@ -73,6 +73,10 @@ begin
     if to_regclass(leaf) is not null then
         return;
     end if;
+    lock table only events_observation in share update exclusive mode; -- two writers may come to its edge at the same time
+    if to_regclass(leaf) is not null then
+        return;
+    end if;
     execute format('create table %I (like events including all)', leaf);
     execute format('create unique index %I on %I (originator_id, originator_version)', leaf || '_version', leaf);
     execute format('create trigger %I before truncate on %I for each statement execute function refuse_change()',
