@@ -25,11 +25,11 @@ STATEMENT_TIMEOUT = 60.0
 _SETTINGS = {"role": ROLE, "application_name": "anju", "jit": "off"}
 
 
-async def connect(database_url: str, **settings: str) -> asyncpg.Connection:
-    """One connection; `settings` are the server's."""
+async def connect(database_url: str) -> asyncpg.Connection:
+    """One connection."""
     return await asyncpg.connect(
         database_url,
-        server_settings={**_SETTINGS, **settings},
+        server_settings=_SETTINGS,
         timeout=CONNECT_TIMEOUT,
         command_timeout=STATEMENT_TIMEOUT,
     )

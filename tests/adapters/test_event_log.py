@@ -11,7 +11,7 @@ import pytest
 from conftest import named
 from given import NOW, build_site, observation, order, person
 
-from adapters import batch, writer
+from adapters import commit, writer
 from adapters.database import create_pool
 from adapters.embedded import postgres
 from adapters.event_log import event_log
@@ -319,14 +319,16 @@ async def test_an_idle_writer_whose_backend_was_killed_appends_the_next(log, dat
     assert (await log.append(plan("b"))).first == 2
 
 
-async def test_a_stuck_holder_of_the_lock_is_not_waited_for_for_ever(log, pool, monkeypatch, database_url):
+async def test_a_stuck_holder_of_the_lock_is_not_waited_for_for_ever(log, monkeypatch, database_url):
     monkeypatch.setattr("adapters.database.STATEMENT_TIMEOUT", 0.2)
     monkeypatch.setattr(writer, "PATIENCE", 0.5)
-    async with pool.acquire() as stuck, stuck.transaction():
+    stuck = await asyncpg.connect(database_url)
+    async with stuck.transaction():
         await stuck.execute("select from log_head for update")
         async with asyncio.timeout(5):
             with pytest.raises(UnavailableError, match="lost and did not come back"):
                 await log.append(plan("a"))
+    await stuck.close()
     monkeypatch.undo()
     assert (await log.append(plan("b"))).first == 1
 
@@ -438,18 +440,24 @@ async def test_a_cancelled_caller_does_not_disturb_the_others(log, pool):
     assert await holds(pool)
 
 
-async def test_a_bug_in_the_writer_is_told_to_everybody_and_keeps_no_lock(pool, database_url, monkeypatch):
+@pytest.mark.parametrize("where", ["columns", "decide"])
+async def test_a_bug_in_the_writer_is_told_to_everybody_and_keeps_no_lock(
+    pool, database_url, monkeypatch, where
+):
     monkeypatch.setattr(writer, "LARGEST_BATCH", 5)
     stack = AsyncExitStack()
     log = await stack.enter_async_context(event_log(pool, database_url))
     other = await stack.enter_async_context(event_log(pool, database_url))
-    await log.append(plan("a"))
+    taken = plan("a")
+    await log.append(taken)
     await other.append(plan("b"))
     with monkeypatch.context() as patch:
-        patch.setattr(batch, "link", lambda previous, record: 1 // 0)
+        patch.setattr(commit, where, lambda *_given: 1 // 0)
         async with asyncio.timeout(5):
             results = await asyncio.gather(
-                *(log.append(plan(f"s{number}")) for number in range(20)), return_exceptions=True
+                log.append(taken),  # decided under the lock, for it is there
+                *(log.append(plan(f"s{number}")) for number in range(20)),
+                return_exceptions=True,
             )
     assert {type(result) for result in results} == {UnavailableError}
     assert "ZeroDivisionError" in str(results[-1])
