@@ -3,7 +3,13 @@
 import asyncpg
 
 ROLE = "anju_app"
-LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, OSError)
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shutting down, killed by an operator, or not up yet
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asyncpg's word for a socket that closed in the middle of an operation
+    OSError,
+)
 """What a database that is gone, going or not there yet looks like."""
 
 _SETTINGS = {"role": ROLE, "application_name": "anju", "jit": "off"}
