@@ -133,7 +133,6 @@ async def _stopped(
     return CorruptError(message)
 
 
-async def statuses(pool: asyncpg.Pool) -> list[Any]:
+async def statuses(connection: asyncpg.Connection) -> list[Any]:
     """Rows of (name, version, position, error, updated_at), by name."""
-    async with pool.acquire() as connection:
-        return [row async for row in SQL.statuses(connection)]
+    return [row async for row in SQL.statuses(connection)]

@@ -5,12 +5,12 @@ from decimal import Decimal
 from itertools import count
 
 import pytest
+from given import build_site
 from histories import TO_CLOSURE, append, driven, everything, reported
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from conftest import build_site
 from domain.incident import Incident
 from domain.people import CITY, Scope
 from projections.closure import PROJECTION, ClosureRate, Cohort, closure_rate, lineage
@@ -25,10 +25,8 @@ TOWNSHIPS = ["yuhai", "tangxia"]
 SECOND = timedelta(seconds=1)
 
 moments = st.builds(
-    lambda day, shift, offset: (
-        (datetime(day.year, day.month, day.day, 16, tzinfo=UTC) + shift).astimezone(
-            timezone(timedelta(minutes=offset))
-        )
+    lambda day, shift, offset: (datetime(day.year, day.month, day.day, 16, tzinfo=UTC) + shift).astimezone(
+        timezone(timedelta(minutes=offset))
     ),
     day=st.sampled_from(DAYS),
     shift=st.sampled_from([-SECOND, -SECOND / 1_000_000, 0 * SECOND, SECOND, timedelta(hours=7)]),
@@ -36,7 +34,10 @@ moments = st.builds(
 )
 histories = st.lists(
     st.tuples(
-        st.integers(0, 2), st.sampled_from(CATEGORIES), moments, st.sampled_from([0, 3, TO_CLOSURE, TO_CLOSURE])
+        st.integers(0, 2),
+        st.sampled_from(CATEGORIES),
+        moments,
+        st.sampled_from([0, 3, TO_CLOSURE, TO_CLOSURE]),
     ),
     max_size=12,
 )

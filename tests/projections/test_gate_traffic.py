@@ -6,9 +6,9 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
+from given import NOW, build_site
 from histories import a_pass, append, everything
 
-from conftest import NOW, build_site
 from domain.gatepass import GatePass
 from projections.gate_traffic import PROJECTION, traffic
 from projections.runner import catch_up
@@ -33,7 +33,9 @@ def by_hand(entries, site, start, end, unit):
 
 async def counted(pool, site, start, end, unit):
     async with pool.acquire() as connection:
-        return [tuple(row) for row in await traffic(connection, site_id=site.id, start=start, end=end, unit=unit)]
+        return [
+            tuple(row) for row in await traffic(connection, site_id=site.id, start=start, end=end, unit=unit)
+        ]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -44,7 +46,9 @@ async def test_hours_and_days_are_those_counted_by_hand(log, pool, site, seed):
     seen = [
         a_pass(
             random.choice([site, site, other]),
-            (MIDNIGHT + timedelta(seconds=random.randrange(-90_000, 180_000))).astimezone(random.choice(offsets)),
+            (MIDNIGHT + timedelta(seconds=random.randrange(-90_000, 180_000))).astimezone(
+                random.choice(offsets)
+            ),
             number=n,
             gate=random.choice(["main", "garage"]),
         )

@@ -4,9 +4,9 @@ from datetime import timedelta
 from random import Random
 
 import pytest
+from given import NOW, build_site
 from histories import append, append_requests, everything, interleaved, reported, step
 
-from conftest import NOW, build_site
 from domain.incident import Incident, IncidentState
 from domain.people import CITY, Scope
 from projections.incidents import PROJECTION, IncidentFilter, listed, one
@@ -76,7 +76,10 @@ async def paged(pool, first, scope=CITY, wanted=ALL):
 async def test_after_any_commands_the_list_is_the_fold_of_the_events(log, pool, site, seed):
     random = Random(seed)
     requests = interleaved(random, site, 30)
-    for cut in (*sorted(random.sample(range(len(requests)), 3)), len(requests)):  # several batches, cut anywhere
+    for cut in (
+        *sorted(random.sample(range(len(requests)), 3)),
+        len(requests),
+    ):  # several batches, cut anywhere
         await append_requests(log, requests[:cut])
         await catch_up(PROJECTION, pool, log)
         assert await rows_of(pool) == folded_by_hand(await everything(log))
@@ -128,7 +131,9 @@ async def test_a_scope_shows_its_own_and_nothing_else(log, pool, three_sites):
     everyone = folded_by_hand(await everything(log))
     site = three_sites[0]
     assert await rows_of(pool, Scope("yuhai")) == [row for row in everyone if row["township"] == "yuhai"]
-    assert await rows_of(pool, Scope(site_id=site.id)) == [row for row in everyone if row["site_id"] == site.id]
+    assert await rows_of(pool, Scope(site_id=site.id)) == [
+        row for row in everyone if row["site_id"] == site.id
+    ]
     assert await rows_of(pool, Scope("tangxia", site.id)) == []
     assert await rows_of(pool, Scope("yuhai"), IncidentFilter(township="tangxia")) == []
 

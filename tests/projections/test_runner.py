@@ -10,11 +10,11 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from given import NOW, person, until
 from histories import TO_CLOSURE, a_pass, append, append_requests, driven, interleaved, mixed, reported
 
 from adapters.tail import Tail
 from api.workers import work
-from conftest import NOW, person
 from domain.errors import CorruptError, UnavailableError
 from domain.incident import Incident
 from domain.people import Role
@@ -48,13 +48,6 @@ async def forget(pool):
     async with pool.acquire() as connection:
         for table in (*TABLES, "projections"):
             await connection.execute(f"delete from {table}")
-
-
-async def until(condition, seconds=15.0):
-    """Wait until the coroutine `condition` gives something true."""
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.02)
 
 
 async def status(pool, name):
@@ -149,7 +142,9 @@ async def test_killed_at_any_moment_it_counts_everything_once(log, pool, site, t
     monkeypatch.setattr(runner, "BATCH", 10)
     await mixed(log, site, incidents=60, passes=200)
     for n in range(25):
-        async with task(asyncio.wait([asyncio.ensure_future(run(p, pool, log, tail)) for p in PROJECTIONS.values()])):
+        async with task(
+            asyncio.wait([asyncio.ensure_future(run(p, pool, log, tail)) for p in PROJECTIONS.values()])
+        ):
             await asyncio.sleep(0.002 * n)
     await folded(pool, log)
     survived = await digest(pool)
@@ -192,7 +187,9 @@ async def test_an_event_that_cannot_be_folded_stops_only_its_projection_right_be
 
     stopped = await status(pool, "closure")
     assert stopped["position"] == poisoned - 1
-    assert f"closure cannot fold position {poisoned}: incident.reported: CheckViolationError" in stopped["error"]
+    assert (
+        f"closure cannot fold position {poisoned}: incident.reported: CheckViolationError" in stopped["error"]
+    )
     assert (await status(pool, "incidents"))["error"] is None
     rows = await superuser.fetch("select incident_id, closed_position from closures")
     assert {row["incident_id"] for row in rows} == {incident.id for incident in good}
@@ -230,13 +227,17 @@ async def test_the_event_is_found_wherever_in_a_batch_it_stands(log, pool, site,
             raise ValueError("not this one")
         applied.update(entry.position for entry in entries)
 
-    with pytest.raises(CorruptError, match=rf"position {first + bad}: incident.reported: ValueError\('not this one'\)"):
+    with pytest.raises(
+        CorruptError, match=rf"position {first + bad}: incident.reported: ValueError\('not this one'\)"
+    ):
         await catch_up(replace(PROJECTIONS["incidents"], fold=picky), pool, log)
     assert applied == Counter(range(first, first + bad))
     assert (await status(pool, "incidents"))["position"] == first + bad - 1
 
 
-async def test_stored_bytes_that_do_not_decode_stop_those_who_read_them_right_there(log, pool, site, superuser):
+async def test_stored_bytes_that_do_not_decode_stop_those_who_read_them_right_there(
+    log, pool, site, superuser
+):
     incident = driven(reported(1, site, NOW), TO_CLOSURE)
     await append(log, [incident, a_pass(site, NOW, number=1)])
     damaged = (await log.history(incident.id))[-1].position
@@ -244,7 +245,9 @@ async def test_stored_bytes_that_do_not_decode_stop_those_who_read_them_right_th
     await superuser.execute("update events set state = '{}' where notification_id = $1", damaged)
 
     for name in ("closure", "incidents"):
-        with pytest.raises(CorruptError, match=f"{name} cannot fold position {damaged}: incident.closed does not decode"):
+        with pytest.raises(
+            CorruptError, match=f"{name} cannot fold position {damaged}: incident.closed does not decode"
+        ):
             await folded(pool, log, name)
         assert (await status(pool, name))["position"] == damaged - 1
         assert "does not decode" in (await status(pool, name))["error"]
@@ -304,9 +307,12 @@ async def test_killed_connections_are_made_again_and_nothing_is_lost(running, su
 
 
 @pytest.mark.parametrize(
-    "passing", [asyncpg.DeadlockDetectedError, asyncpg.AdminShutdownError, asyncpg.TooManyConnectionsError, OSError]
+    "passing",
+    [asyncpg.DeadlockDetectedError, asyncpg.AdminShutdownError, asyncpg.TooManyConnectionsError, OSError],
 )
-async def test_a_trouble_of_the_database_is_not_held_against_the_event(log, pool, site, tail, passing, monkeypatch):
+async def test_a_trouble_of_the_database_is_not_held_against_the_event(
+    log, pool, site, tail, passing, monkeypatch
+):
     monkeypatch.setattr(runner, "POLL", 0.01)
     await append(log, [driven(reported(1, site, NOW), TO_CLOSURE)])
     troubles = iter([passing("once"), passing("twice")])
@@ -341,5 +347,7 @@ async def test_a_long_log_is_folded_in_batches(log, pool, site):
     assert len(sizes) == -(-await log.position() // runner.BATCH)
     assert sum(sizes) == len(incidents) * (TO_CLOSURE + 1)
     async with pool.acquire() as connection:
-        assert await connection.fetchval("select count(*) from incidents where state = 'CLOSED'") == len(incidents)
+        assert await connection.fetchval("select count(*) from incidents where state = 'CLOSED'") == len(
+            incidents
+        )
         assert await connection.fetchval("select count(closed_position) from closures") == len(incidents)

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
-from conftest import NOW, person
+from given import NOW, person
+
 from domain.gatepass import decide
 from domain.incident import Incident, IncidentState, Source
 from domain.model import EVENTS
@@ -128,7 +129,5 @@ async def mixed(log, site, *, seed=1, incidents=40, passes=60, start: datetime =
     for number in range(passes):
         moment = start + timedelta(minutes=random.randrange(3_000))
         seen = a_pass(site, moment, number=number, gate=random.choice(["main", "garage"]))
-        requests.insert(
-            random.randrange(incidents, len(requests)), request(seen, 1_000_000 + number)
-        )
+        requests.insert(random.randrange(incidents, len(requests)), request(seen, 1_000_000 + number))
     await append_requests(log, requests)
