@@ -39,7 +39,8 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
                 await task
                 raise UnavailableError("the HTTP server stopped while it was starting")
             await asyncio.sleep(0.01)
-        yield f"http://{host}:{listener.getsockname()[1]}"
+        name = f"[{host}]" if ":" in host else host
+        yield f"http://{name}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         await task
