@@ -3,19 +3,45 @@
 import asyncpg
 
 ROLE = "anju_app"
-LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, OSError)
-"""What a database that is gone, going or not there yet looks like."""
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asyncpg's word for a backend that was terminated between two statements
+    asyncpg.AdminShutdownError,  # a restart, or pg_terminate_backend
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.TransactionRollbackError,  # a deadlock or a serialisation failure: nothing was done
+    OSError,  # TimeoutError is one
+)
+"""What a database that is gone, going, not there yet or too busy looks like: the same again may succeed."""
+
+CONNECT_TIMEOUT = 10.0
+STATEMENT_TIMEOUT = 60.0
+"""Seconds; waiting for a lock included, so that nobody waits for ever for one that is stuck."""
 
 _SETTINGS = {"role": ROLE, "application_name": "anju", "jit": "off"}
 
 
 async def connect(database_url: str) -> asyncpg.Connection:
     """One connection."""
-    return await asyncpg.connect(database_url, server_settings=_SETTINGS, command_timeout=60)
+    return await asyncpg.connect(
+        database_url,
+        server_settings=_SETTINGS,
+        timeout=CONNECT_TIMEOUT,
+        command_timeout=STATEMENT_TIMEOUT,
+    )
 
 
 def create_pool(database_url: str, *, largest: int = 20) -> asyncpg.Pool:
     """A pool, to be awaited or entered."""
     return asyncpg.create_pool(
-        database_url, min_size=1, max_size=largest, server_settings=_SETTINGS, command_timeout=60
+        database_url,
+        min_size=1,
+        max_size=largest,
+        server_settings=_SETTINGS,
+        timeout=CONNECT_TIMEOUT,
+        command_timeout=STATEMENT_TIMEOUT,
     )

@@ -50,15 +50,15 @@ class PostgresLog:
             results = [
                 next(appended)
                 if isinstance(one, Request)
-                else await self.find(request.id)
+                else await self.find(request.id, request.events[0].originator_id)
                 or one  # it may be a repeat, from before its key was destroyed
                 for request, one in zip(requests, sealed, strict=True)
             ]
         self._forget_destroyed(requests)
         return results
 
-    async def find(self, request_id: UUID) -> Appended | None:
-        (row,) = await self._fetch(SQL.find_request.sql, request_id)
+    async def find(self, request_id: UUID, aggregate_id: UUID | None = None) -> Appended | None:
+        (row,) = await self._fetch(SQL.find_request.sql, request_id, aggregate_id)
         return None if row["first"] is None else Appended(row["first"], row["last"], repeated=True)
 
     async def load(self, kind: type[A], aggregate_id: UUID) -> A:

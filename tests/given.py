@@ -1,6 +1,10 @@
-"""What tests begin with: people, orders and a site."""
+"""What tests begin with: people, orders, a site and an observation."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from hashlib import sha512
+from typing import Any
 from uuid import uuid4
 
 from adapters.event_log import PostgresLog
@@ -8,9 +12,18 @@ from domain import commands
 from domain.commands import Order
 from domain.incident import Source
 from domain.key import Key
+from domain.observation import FaceObservation, GateRef, ModelUse, observation_id
 from domain.people import CITY, Person, Role, Scope
 from domain.personal import Personal
 from domain.site import Direction, Gate, GateMode, Site, site_id
+
+
+async def until(condition: Callable[[], Awaitable[object]], seconds: float = 15.0) -> None:
+    """Wait until `condition` gives something true; TimeoutError if it never does."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
@@ -56,3 +69,23 @@ async def report(
 async def destroy(log: PostgresLog, scope: str) -> commands.Done:
     """Destroy the key of `scope`, as a privacy officer."""
     return await commands.decide_key(log, order(Role.PRIVACY_OFFICER), Key.destroy, scope, reason="asked for")
+
+
+def observation(
+    gate: str = "runjinyuan.main", native: str | None = None, at: datetime = NOW, **changed: Any
+) -> FaceObservation:
+    """A face in front of `gate`; the same `native` id gives the same observation."""
+    place = GateRef.parse(gate)
+    fields: dict[str, Any] = {
+        "id": observation_id(place, native or str(uuid4())),
+        "at": place,
+        "captured_at": at,
+        "box": (10.0, 20.0, 30.0, 40.0),
+        "score": 0.93,
+        "embedding": sha512(b"face").digest() * 8,
+        "detector": ModelUse("yunet", "a" * 64),
+        "embedder": ModelUse("sface", "b" * 64),
+        "frame_sha256": "c" * 64,
+        "latency_ms": 12.5,
+    }
+    return FaceObservation(**{**fields, **changed})

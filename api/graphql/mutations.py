@@ -9,13 +9,17 @@ from uuid import UUID, uuid5
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.types import CommandResult, Position
+from api.graphql.types import CommandResult, GateInput, Position
 from domain import commands
+from domain.errors import NotFoundError
 from domain.incident import Incident, Source
 from domain.key import Key
-from domain.observation import NAMESPACE
+from domain.observation import NAMESPACE, require_code
 from domain.personal import Personal, of_subject
-from domain.site import site_id
+from domain.site import Gate, Site, site_id
+
+INPUTS: dict[Any, type[Any]] = {Gate: GateInput}
+"""Records of the domain that a command takes, and how they are written in GraphQL."""
 
 
 def _result(done: commands.Done) -> CommandResult:
@@ -26,10 +30,6 @@ def _result(done: commands.Done) -> CommandResult:
 
 def command(kind: type[Any], method: Callable[..., None]) -> Any:
     """The mutation that calls `method` of the aggregate `kind`: its keyword arguments become the mutation's."""
-    hints = get_type_hints(method)
-    fields = {
-        name: hints[name] for name in inspect.signature(method).parameters if name not in {"self", "by", "at"}
-    }
 
     async def resolve(
         info: Info,
@@ -40,12 +40,43 @@ def command(kind: type[Any], method: Callable[..., None]) -> Any:
     ) -> CommandResult:
         order = info.context.order(request_id)
         log = info.context.system.log
+        values: dict[str, Any] = {
+            name: value.of_domain() if isinstance(value, GateInput) else value
+            for name, value in given.items()
+        }
         return _result(
-            await commands.act(log, order, kind, method, id, expected_version=expected_version, **given)
+            await commands.act(log, order, kind, method, id, expected_version=expected_version, **values)
         )
 
+    return _mutation(resolve, kind, method)
+
+
+def key_command(method: Callable[..., None]) -> Any:
+    """The mutation that calls `method` of a key, which is named by its scope: nobody has to make it first."""
+
+    async def resolve(info: Info, scope: str, request_id: UUID | None = None, **given: Any) -> CommandResult:
+        order = info.context.order(request_id)
+        return _result(await commands.decide_key(info.context.system.log, order, method, scope, **given))
+
+    return _mutation(resolve, Key, method)
+
+
+def _mutation(
+    resolve: Callable[..., Awaitable[CommandResult]], kind: type[Any], method: Callable[..., None]
+) -> Any:
+    """The mutation `resolve`, with the arguments and the description of `method` of the aggregate `kind`."""
+    hints = get_type_hints(method)
+    fields = {
+        name: INPUTS.get(hints[name], hints[name])
+        for name in inspect.signature(method).parameters
+        if name not in {"self", "by", "at"}
+    }
     _take_arguments(resolve, fields)
-    return strawberry.mutation(resolver=resolve, description=inspect.getdoc(method))
+    return strawberry.mutation(
+        resolver=resolve,
+        description=inspect.getdoc(method),
+        metadata={"command": f"{kind.TOPIC}.{method.__name__}"},
+    )
 
 
 def _take_arguments(resolve: Callable[..., Awaitable[CommandResult]], fields: dict[str, Any]) -> None:
@@ -71,18 +102,14 @@ def _reporter(order: commands.Order, text: str | None, subject: UUID | None) -> 
     return Personal(of_subject(subject or uuid5(NAMESPACE, f"reporter:{order.request_id}")), text)
 
 
-async def _decide_key(
-    info: Info, method: Callable[..., None], scope: str, request_id: UUID | None, **fields: str
-) -> CommandResult:
-    order = info.context.order(request_id)
-    return _result(await commands.decide_key(info.context.system.log, order, method, scope, **fields))
-
-
 @strawberry.type
 class Mutation:
     """What can be done. Every mutation takes `requestId`: given twice, it is done once."""
 
-    @strawberry.mutation(description="上报: report an incident at a site, named by its code.")
+    @strawberry.mutation(
+        description="上报: report an incident at a site, named by its code.",
+        metadata={"command": "incident.report"},
+    )
     async def report_incident(
         self,
         info: Info,
@@ -104,16 +131,20 @@ class Mutation:
         request_id: UUID | None = None,
     ) -> CommandResult:
         order = info.context.order(request_id)
-        done = await commands.report_incident(
-            info.context.system.log,
-            order,
-            site_id=site_id(site),
-            source=source,
-            category=category,
-            description=description,
-            occurred_at=occurred_at,
-            reporter=_reporter(order, reporter, reporter_subject),
-        )
+        place = site_id(require_code(site, "site"))
+        try:
+            done = await commands.report_incident(
+                info.context.system.log,
+                order,
+                site_id=place,
+                source=source,
+                category=category,
+                description=description,
+                occurred_at=occurred_at,
+                reporter=_reporter(order, reporter, reporter_subject),
+            )
+        except NotFoundError:
+            raise NotFoundError(f"there is no site {site!r}") from None
         return _result(done)
 
     accept_incident = command(Incident, Incident.accept)
@@ -123,20 +154,23 @@ class Mutation:
     give_feedback = command(Incident, Incident.give_feedback)
     verify_incident = command(Incident, Incident.verify)
 
-    @strawberry.mutation(description=inspect.getdoc(Key.destroy))
-    async def destroy_key(
-        self, info: Info, scope: str, reason: str, request_id: UUID | None = None
+    @strawberry.mutation(
+        description="A new site of the programme; its code is its name for ever.",
+        metadata={"command": "site.plan"},
+    )
+    async def plan_site(
+        self, info: Info, code: str, name: str, township: str, request_id: UUID | None = None
     ) -> CommandResult:
-        return await _decide_key(info, Key.destroy, scope, request_id, reason=reason)
+        order = info.context.order(request_id)
+        return _result(
+            await commands.plan_site(info.context.system.log, order, code=code, name=name, township=township)
+        )
 
-    @strawberry.mutation(description=inspect.getdoc(Key.place_hold))
-    async def place_hold(
-        self, info: Info, scope: str, case: str, reason: str, request_id: UUID | None = None
-    ) -> CommandResult:
-        return await _decide_key(info, Key.place_hold, scope, request_id, case=case, reason=reason)
+    start_construction = command(Site, Site.start_construction)
+    accept_site = command(Site, Site.accept)
+    start_operation = command(Site, Site.start_operation)
+    add_gate = command(Site, Site.add_gate)
 
-    @strawberry.mutation(description=inspect.getdoc(Key.lift_hold))
-    async def lift_hold(
-        self, info: Info, scope: str, case: str, reason: str, request_id: UUID | None = None
-    ) -> CommandResult:
-        return await _decide_key(info, Key.lift_hold, scope, request_id, case=case, reason=reason)
+    destroy_key = key_command(Key.destroy)
+    place_hold = key_command(Key.place_hold)
+    lift_hold = key_command(Key.lift_hold)
