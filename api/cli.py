@@ -2,28 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-import msgspec
 import typer
 import uvloop
-from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from adapters.bus import bus
-from adapters.database import connect
 from adapters.migrate import migrate as run_migrations
-from adapters.verify import verify as verify_chain
 from api import demo as demonstration
 from api.bootstrap import face_finder, system
+from api.console import AsJson, err, out, print_json, progress_bar
 from api.http import application
+from api.proof_cli import commands as proof_commands
 from api.serving import serving, until_signalled
 from api.settings import Settings, load_settings
 from api.tokens import load_issuer
@@ -45,10 +42,7 @@ models = typer.Typer(
     help="Model files: what they are, whether they are here and whole.", no_args_is_help=True
 )
 app.add_typer(models, name="models")
-
-out = Console()
-err = Console(stderr=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+app.add_typer(proof_commands)
 
 
 def main() -> None:
@@ -73,18 +67,6 @@ def _logging() -> None:
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return uvloop.run(coroutine)
-
-
-def _print_json(value: object) -> None:
-    out.print_json(msgspec.json.encode(value).decode())
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    """A progress bar on stderr; silent when that is not a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
-        yield bar
 
 
 def _model_progress(bar: Progress) -> model_files.Progress:
@@ -184,7 +166,7 @@ def recognise(
     place = GateRef.parse(gate)
 
     async def main() -> Summary:
-        with _bar() as bar:
+        with progress_bar() as bar:
             finder = await asyncio.to_thread(face_finder, settings, _model_progress(bar), pack)
             task = bar.add_task(source.name, total=None)
             async with bus(settings.require_nats_url) as connection:
@@ -200,7 +182,7 @@ def recognise(
 
     summary = _run(main())
     if as_json:
-        _print_json(summary)
+        print_json(summary)
     else:
         out.print(f"{summary.faces} faces in {summary.frames} frames, published for {place}")
         for path, reason in summary.unreadable:
@@ -214,43 +196,9 @@ def migrate(*, as_json: AsJson = False) -> None:
     """Bring the database's schema up to date; running it again changes nothing."""
     before, now = run_migrations(load_settings().require_database_url)
     if as_json:
-        _print_json({"before": before, "now": now})
+        print_json({"before": before, "now": now})
     else:
         out.print(f"schema {now}" + ("" if before == now else f" (was {before or 'empty'})"))
-
-
-@app.command()
-def verify(*, as_json: AsJson = False) -> None:
-    """Recompute the log's hash chain; exit 1 and the first bad position if it does not hold."""
-    settings = load_settings()
-
-    async def main() -> Any:
-        connection = await connect(settings.require_database_url)
-        with _bar() as bar:
-            task = bar.add_task("events", total=None)
-            try:
-                return await verify_chain(
-                    connection, lambda n, total: bar.update(task, completed=n, total=total)
-                )
-            finally:
-                await connection.close()
-
-    verdict = _run(main())
-    if as_json:
-        _print_json(
-            {
-                "holds": verdict.holds,
-                "events": verdict.events,
-                "hash": verdict.hash.hex(),
-                "position": verdict.position,
-                "problem": verdict.problem,
-            }
-        )
-    elif verdict.holds:
-        out.print(f"the chain holds: {verdict.events} events, last hash {verdict.hash.hex()}")
-    else:
-        err.print(f"[red]the chain is broken[/red]: {verdict.problem}")
-    raise SystemExit(0 if verdict.holds else 1)
 
 
 @app.command()
@@ -294,7 +242,7 @@ def models_verify(*, as_json: AsJson = False) -> None:
 def models_fetch() -> None:
     """Fetch the model files that are not here, and check them."""
     settings = load_settings()
-    with _bar() as bar:
+    with progress_bar() as bar:
         paths = model_files.ensure(settings.models_dirs, progress=_model_progress(bar))
     for name, path in paths.items():
         out.print(f"{name}: {path}", highlight=False)
@@ -303,7 +251,7 @@ def models_fetch() -> None:
 def _show_models(settings: Settings, *, as_json: bool) -> bool:
     found = model_files.verify(settings.models_dirs)
     if as_json:
-        _print_json(
+        print_json(
             [
                 {"name": v.model.name, "file": v.model.file, "path": v.path and str(v.path), "ok": v.ok}
                 for v in found
