@@ -16,7 +16,18 @@ from domain.ports import Entry, EventLog, Page
 BATCH = 2000
 POLL = 1.0
 """Seconds after which the log is looked at although nobody said that it grew."""
-LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
+PASSING = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asyncpg's word for a backend that was terminated between two statements
+    asyncpg.OperatorInterventionError,  # a restart, a terminated backend, a cancelled statement
+    asyncpg.InsufficientResourcesError,  # connections, memory, disk
+    asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,  # a deadlock or a serialisation failure
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, until it is the primary
+    OSError,  # TimeoutError is one
+)
+"""What is the database's state, not the event's fault: the same again may succeed, so it never stops a projection."""
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
 logger = logging.getLogger("anju.projections")
@@ -46,7 +57,7 @@ async def run(projection: Projection, pool: asyncpg.Pool, log: EventLog, tail: T
     while True:
         try:
             position = await catch_up(projection, pool, log)
-        except (UnavailableError, *LOST) as error:
+        except (UnavailableError, *PASSING) as error:
             logger.warning("projection %s waits: %s", projection.name, error)
             await asyncio.sleep(POLL)
         else:
@@ -56,7 +67,7 @@ async def run(projection: Projection, pool: asyncpg.Pool, log: EventLog, tail: T
 async def catch_up(projection: Projection, pool: asyncpg.Pool, log: EventLog) -> int:
     """Fold until the log has no more; the position reached. CorruptError names the event that could not be folded."""
     async with pool.acquire() as connection:
-        position: int = await SQL.enrol(connection, name=projection.name, version=projection.version)
+        position = await _enrolled(connection, projection)
     limit = BATCH
     while True:
         page = await log.read(position, limit, projection.topics)
@@ -68,6 +79,17 @@ async def catch_up(projection: Projection, pool: asyncpg.Pool, log: EventLog) ->
             if limit == 1:
                 raise await _stopped(projection, pool, page.entries[0], error) from error
             limit = 1  # find the event itself
+        else:
+            limit = min(2 * limit, BATCH)
+
+
+async def _enrolled(connection: asyncpg.Connection, projection: Projection) -> int:
+    """Where the projection stands. Two statements: one alone would not see the row that another worker is inserting."""
+    position: int | None = await SQL.position(connection, name=projection.name)
+    if position is None:
+        await SQL.enrol(connection, name=projection.name, version=projection.version)
+        position = await SQL.position(connection, name=projection.name)
+    return int(position or 0)
 
 
 class _UnfoldableError(Exception):
@@ -83,7 +105,7 @@ async def _apply(projection: Projection, pool: asyncpg.Pool, position: int, page
         if page.entries:
             try:
                 await projection.fold(connection, page.entries)
-            except LOST:
+            except (UnavailableError, *PASSING):
                 raise
             except (
                 asyncpg.PostgresError,

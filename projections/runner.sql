@@ -1,8 +1,5 @@
--- name: enrol$
-with enrolled as (
-    insert into projections (name, version) values (:name, :version) on conflict (name) do nothing returning position
-)
-select position from enrolled union all select position from projections where name = :name limit 1
+-- name: enrol!
+insert into projections (name, version) values (:name, :version) on conflict (name) do nothing
 
 -- name: hold$
 select position from projections where name = :name for update
