@@ -1,32 +1,28 @@
 """The command line. Exit codes: 0 done, 1 refused or found wrong, 2 called wrongly."""
 
 import asyncio
-import logging
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-import msgspec
 import typer
 import uvloop
-from rich.console import Console
-from rich.logging import RichHandler
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from adapters.bus import bus
 from adapters.migrate import migrate as run_migrations
-from adapters.verify import verify as verify_chain
 from api import demo as demonstration
-from api.bootstrap import database, face_finder, system
+from api.bootstrap import face_finder, system
+from api.console import AsJson, configured, err, out, print_json, progress_bar
 from api.http import application
 from api.keys_cli import keys
+from api.proof_cli import commands as proof_commands
 from api.serving import serving, until_signalled
-from api.settings import Settings, load_settings
+from api.settings import Settings
 from api.tokens import load_issuer
 from api.workers import work as run_workers
 from domain.errors import AnjuError, InvalidError
@@ -47,13 +43,11 @@ models = typer.Typer(
 )
 app.add_typer(models, name="models")
 app.add_typer(keys, name="keys")
+app.add_typer(proof_commands)
 
-out = Console()
-err = Console(stderr=True)
 Port = Annotated[
     int | None, typer.Option(min=0, max=65535, help="Where to serve HTTP (8000); 0 finds a free one.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def main() -> None:
@@ -67,19 +61,6 @@ def main() -> None:
         raise SystemExit(130) from None
 
 
-def _settings(**given: object) -> Settings:
-    """The settings, and logging as they say."""
-    settings = load_settings(**given)
-    logging.basicConfig(
-        level=settings.log_level,
-        format="%(name)s: %(message)s",
-        handlers=[RichHandler(console=err, show_path=False)],
-    )
-    for chatty in ("alembic", "httpx"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    return settings
-
-
 def _gate(text: str) -> GateRef:
     try:
         return GateRef.parse(text)
@@ -89,18 +70,6 @@ def _gate(text: str) -> GateRef:
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return uvloop.run(coroutine)
-
-
-def _print_json(value: object) -> None:
-    out.print_json(msgspec.json.encode(value).decode())
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    """A progress bar on stderr; silent when that is not a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
-        yield bar
 
 
 def _model_progress(bar: Progress) -> model_files.Progress:
@@ -126,7 +95,7 @@ def demo(
     port: Port = None,
 ) -> None:
     """Start everything on this machine, drive the Rui'an scenario through it, and stay up until Ctrl-C."""
-    settings = _settings(port=port)
+    settings = configured(port=port)
     raise SystemExit(_run(demonstration.run(settings, out, stay=not headless_check)))
 
 
@@ -136,7 +105,7 @@ def serve(
     port: Port = None,
 ) -> None:
     """Serve the API. Workers run apart: `anju work`."""
-    settings = _settings(host=host, port=port)
+    settings = configured(host=host, port=port)
 
     async def main() -> None:
         async with (
@@ -157,7 +126,7 @@ def work(
 ) -> None:
     """Run the workers (all of them, if none is named) until Ctrl-C."""
     every = not (ingest or projections)
-    settings = _settings()
+    settings = configured()
 
     async def main() -> None:
         async with system(settings, with_bus=ingest or every) as running:
@@ -189,10 +158,10 @@ def recognise(
     as_json: AsJson = False,
 ) -> None:
     """Find the faces in SOURCE and publish an observation of each on the bus."""
-    settings = _settings()
+    settings = configured()
 
     async def main() -> Summary:
-        with _bar() as bar:
+        with progress_bar() as bar:
             finder = await asyncio.to_thread(face_finder, settings, _model_progress(bar), pack)
             task = bar.add_task(source.name, total=None)
             async with bus(settings.require_nats_url) as connection:
@@ -208,7 +177,7 @@ def recognise(
 
     summary = _run(main())
     if as_json:
-        _print_json(summary)
+        print_json(summary)
     else:
         out.print(f"{summary.faces} faces in {summary.frames} frames, published for {gate}", highlight=False)
         for path, reason in summary.unreadable:
@@ -220,42 +189,11 @@ def recognise(
 @app.command()
 def migrate(*, as_json: AsJson = False) -> None:
     """Bring the database's schema up to date; running it again changes nothing."""
-    before, now = run_migrations(_settings().require_database_url)
+    before, now = run_migrations(configured().require_database_url)
     if as_json:
-        _print_json({"before": before, "now": now})
+        print_json({"before": before, "now": now})
     else:
         out.print(f"schema {now}" + ("" if before == now else f" (was {before or 'empty'})"))
-
-
-@app.command()
-def verify(*, as_json: AsJson = False) -> None:
-    """Recompute the log's hash chain; exit 1 and the first bad position if it does not hold."""
-    settings = _settings()
-
-    async def main() -> Any:
-        async with database(settings) as pool, pool.acquire() as connection:
-            with _bar() as bar:
-                task = bar.add_task("events", total=None)
-                return await verify_chain(
-                    connection, lambda n, total: bar.update(task, completed=n, total=total)
-                )
-
-    verdict = _run(main())
-    if as_json:
-        _print_json(
-            {
-                "holds": verdict.holds,
-                "events": verdict.events,
-                "hash": verdict.hash.hex(),
-                "position": verdict.position,
-                "problem": verdict.problem,
-            }
-        )
-    elif verdict.holds:
-        out.print(f"the chain holds: {verdict.events} events, last hash {verdict.hash.hex()}", soft_wrap=True)
-    else:
-        err.print(f"[red]the chain is broken[/red]: {verdict.problem}", soft_wrap=True)
-    raise SystemExit(0 if verdict.holds else 1)
 
 
 @app.command()
@@ -276,7 +214,7 @@ def token(
         Scope(township, _site(site)),
         frozenset(unit or []),
     )
-    typer.echo(load_issuer(_settings().data_dir).sign(holder, datetime.now(UTC)))
+    typer.echo(load_issuer(configured().data_dir).sign(holder, datetime.now(UTC)))
 
 
 def _site(code: str | None) -> UUID | None:
@@ -286,20 +224,20 @@ def _site(code: str | None) -> UUID | None:
 @models.command("list")
 def models_list(*, as_json: AsJson = False) -> None:
     """Every model file Anju knows: purpose, licence, and where it is on this machine."""
-    _show_models(_settings(), as_json=as_json)
+    _show_models(configured(), as_json=as_json)
 
 
 @models.command("verify")
 def models_verify(*, as_json: AsJson = False) -> None:
     """Check the digest of every model file; exit 1 if one is missing or another file."""
-    raise SystemExit(0 if _show_models(_settings(), as_json=as_json) else 1)
+    raise SystemExit(0 if _show_models(configured(), as_json=as_json) else 1)
 
 
 @models.command("fetch")
 def models_fetch() -> None:
     """Fetch the model files that are not here, and check them."""
-    settings = _settings()
-    with _bar() as bar:
+    settings = configured()
+    with progress_bar() as bar:
         paths = model_files.ensure(settings.models_dirs, progress=_model_progress(bar))
     for name, path in paths.items():
         out.print(f"{name}: {path}", highlight=False)
@@ -308,7 +246,7 @@ def models_fetch() -> None:
 def _show_models(settings: Settings, *, as_json: bool) -> bool:
     found = model_files.verify(settings.models_dirs)
     if as_json:
-        _print_json(
+        print_json(
             [
                 {"name": v.model.name, "file": v.model.file, "path": v.path and str(v.path), "ok": v.ok}
                 for v in found

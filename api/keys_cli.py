@@ -4,16 +4,13 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 from uuid import uuid4
 
-import msgspec
 import typer
 import uvloop
-from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from adapters import rotation
 from api.bootstrap import System, system
-from api.settings import load_settings
+from api.console import AsJson, configured, counting, out, print_json
 from domain import commands
 from domain.commands import Done, Order
 from domain.key import Key
@@ -24,13 +21,10 @@ keys = typer.Typer(
     no_args_is_help=True,
 )
 
-out = Console()
-err = Console(stderr=True)
 Scope = Annotated[str, typer.Argument(help="subject:<uuid> or day:<site>:<date>.")]
 Case = Annotated[str, typer.Option(help="The case that needs it.")]
 Reason = Annotated[str, typer.Option(help="Why; kept for ever, in clear: no names.")]
 By = Annotated[str, typer.Option(help="Staff number of the privacy officer who decides.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 @keys.command()
@@ -63,15 +57,10 @@ def release(
 @keys.command()
 def rotate(*, as_json: AsJson = False) -> None:
     """Add a master key and wrap every key with it; nobody has to stop. Interrupted, it goes on when it is run again."""
-    with Progress(console=err, disable=not err.is_terminal, transient=True) as bar:
-        task = bar.add_task("keys", total=None)
-        done = _with_system(
-            lambda running: rotation.rotate(
-                running.pool, running.vault, lambda n, total: bar.update(task, completed=n, total=total)
-            )
-        )
+    with counting("keys") as progress:
+        done = _with_system(lambda running: rotation.rotate(running.pool, running.vault, progress))
     if as_json:
-        _print_json(done)
+        print_json(done)
     else:
         what = "an interrupted rotation is complete" if done.resumed else "a new master key wraps"
         out.print(f"{what}: {done.master_key}, {done.rewrapped} keys wrapped anew", highlight=False)
@@ -83,7 +72,7 @@ def retire(*, as_json: AsJson = False) -> None:
     """Take every master key but the newest out of the vault and the file. Older backups then need an older file."""
     retired = _with_system(lambda running: rotation.retire(running.pool, running.vault))
     if as_json:
-        _print_json({"retired": retired})
+        print_json({"retired": retired})
     else:
         out.print(f"retired: {', '.join(retired) or 'none, there is one only'}", highlight=False)
 
@@ -93,7 +82,7 @@ def list_(*, as_json: AsJson = False) -> None:
     """How many keys there are, by kind of scope and by master key; never which, and never what they are."""
     found = _with_system(lambda running: rotation.inventory(running.pool))
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     table = Table("scope", "live", "destroyed")
     for kind in found.kinds:
@@ -117,7 +106,7 @@ def _decide(method: Callable[..., None], scope: str, by: str, **fields: str) -> 
 
 def _with_system(use: Callable[[System], Coroutine[Any, Any, Any]]) -> Any:
     async def main() -> Any:
-        async with system(load_settings(), with_bus=False) as running:
+        async with system(configured(), with_bus=False) as running:
             return await use(running)
 
     return uvloop.run(main())
@@ -125,10 +114,6 @@ def _with_system(use: Callable[[System], Coroutine[Any, Any, Any]]) -> Any:
 
 def _tell(done: Done, text: str, *, as_json: bool) -> None:
     if as_json:
-        _print_json(done)
+        print_json(done)
     else:
         out.print(text, highlight=False)
-
-
-def _print_json(value: object) -> None:
-    out.print_json(msgspec.json.encode(value).decode())

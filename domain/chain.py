@@ -16,8 +16,8 @@ from hashlib import sha256
 from uuid import UUID
 
 GENESIS = bytes(32)
-_HEADER = struct.Struct(">Qq16sI16sI")
-_LENGTH = struct.Struct(">I")
+HEADER = struct.Struct(">Qq16sI16sI")
+LENGTH = struct.Struct(">I")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -44,7 +44,7 @@ def link(previous: bytes, record: Record) -> bytes:
         b"".join(
             (
                 previous,
-                _HEADER.pack(
+                HEADER.pack(
                     record.position,
                     (record.recorded_at - _EPOCH) // _MICROSECOND,
                     record.originator_id.bytes,
@@ -53,7 +53,7 @@ def link(previous: bytes, record: Record) -> bytes:
                     len(topic),
                 ),
                 topic,
-                _LENGTH.pack(len(metadata)),
+                LENGTH.pack(len(metadata)),
                 metadata,
                 record.state,
             ),

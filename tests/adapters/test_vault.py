@@ -57,12 +57,11 @@ async def test_what_was_reported_is_read_by_another_process(log, other, site, re
     assert await reporter_of(other, done.id) == reporter
 
 
-async def test_it_stands_sealed_in_the_log_and_the_chain_holds(log, site, pool, reporter):
+async def test_it_stands_sealed_in_the_log_and_the_chain_holds(log, site, pool, database_url, reporter):
     done = await report(log, site, reporter=reporter)
     state = await pool.fetchval("select state from events where notification_id = $1", done.position)
     assert reporter.text.encode() not in state
-    async with pool.acquire() as connection:
-        assert (await verify(connection)).holds
+    assert (await verify(database_url)).holds
 
 
 async def test_one_key_serves_everything_of_its_scope_and_a_batch_asks_once(log, site, pool, vault, reporter):
@@ -76,6 +75,16 @@ async def test_one_key_serves_everything_of_its_scope_and_a_batch_asks_once(log,
     page = await log.read(0, 1000, frozenset({Incident.Reported.TOPIC}))
     assert {entry.event.reporter for entry in page.entries} == {reporter, *strangers}
     assert asked.count(vaults.SQL.keys.sql) == 1
+
+
+async def test_keys_that_many_ask_for_at_once_are_made_together(pool, vault):
+    made = []
+    vault._fetch, fetch = lambda sql, *values: (made.append(sql), fetch(sql, *values))[1], vault._fetch
+    scopes = [{of_subject(uuid4())} for _ in range(64)]
+    keys = await asyncio.gather(*(vault.for_writing(one) for one in scopes))
+    assert [set(found) for found in keys] == scopes
+    assert made.count(vaults.SQL.make.sql) <= 2
+    assert await pool.fetchval("select count(*) from vault_keys") == 64
 
 
 async def test_two_processes_that_make_the_key_of_one_scope_end_with_one(pool, tmp_path, scope):
@@ -106,15 +115,14 @@ async def test_a_log_without_a_vault_takes_nothing_personal(pool, database_url, 
 
 
 async def test_after_destruction_every_reader_has_a_redacted_value_and_the_chain_holds(
-    log, other, site, pool, scope, reporter
+    log, other, site, database_url, scope, reporter
 ):
     done = await report(log, site, reporter=reporter)
     await destroy(log, scope)
     assert await reporter_of(log, done.id) == Personal(scope, None)
     other._vault.forget(scope)
     assert await reporter_of(other, done.id) == Personal(scope, None)
-    async with pool.acquire() as connection:
-        assert (await verify(connection)).holds
+    assert (await verify(database_url)).holds
 
 
 async def test_the_key_is_gone_in_the_transaction_that_records_its_destruction(
@@ -365,3 +373,4 @@ async def test_without_its_master_keys_the_vault_says_which_file_to_restore_and_
     # and when the file is back, so is everything
     path.with_name("elsewhere").rename(path)
     assert (await log.load(Incident, done.id)).reporter == reporter
+    assert (await report(log, site, reporter=reporter)).position == before[0] + 2
