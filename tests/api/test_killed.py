@@ -69,7 +69,7 @@ async def intact(database_url):
     """The rows of the log, once it is seen that positions are gapless and the chain holds."""
     connection = await asyncpg.connect(database_url)
     try:
-        verdict = await verify(connection)
+        verdict = await verify(database_url)
         assert verdict.holds, verdict.problem
         rows = await connection.fetch("select * from events order by notification_id")
         assert [row["notification_id"] for row in rows] == list(range(1, len(rows) + 1))
