@@ -36,7 +36,8 @@ def migrate(database_url: str) -> tuple[str | None, str | None]:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except OperationalError as error:
-        raise UnavailableError(f"the database cannot be reached to migrate it: {error.orig}") from error
+        reason = " ".join(str(error.orig).split())  # libpq writes several lines
+        raise UnavailableError(f"the database cannot be reached to migrate it: {reason}") from error
     finally:
         engine.dispose()
     return before, ScriptDirectory.from_config(config).get_current_head()

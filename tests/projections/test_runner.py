@@ -1,181 +1,353 @@
-"""A projection folds every event once, whoever else folds beside it and whatever happens to the database."""
+"""Read models keep up with the log: each event once, whoever is killed when; one that cannot be folded stops its projection alone."""
 
 import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from given import NOW, build_site, observation, person, until
+from given import NOW, person, until
+from histories import TO_CLOSURE, a_pass, append, append_requests, driven, interleaved, mixed, reported
 
-from adapters.database import create_pool
 from adapters.tail import Tail
-from domain.errors import CorruptError
-from domain.gatepass import decide
+from api.workers import work
+from domain.errors import CorruptError, UnavailableError
+from domain.incident import Incident
 from domain.people import Role
 from domain.ports import Request
-from domain.site import Site
-from projections import gate_traffic, incidents, runner
-from projections.runner import Projection, catch_up, run
+from projections import runner
+from projections.all import PROJECTIONS
+from projections.runner import catch_up, run, statuses
 
-TOPICS = frozenset({"site.planned"})
-
-
-async def sites(log, count):
-    """Append the planning of `count` sites."""
-    planned = [
-        Site.plan(code=f"s{uuid4().hex}", name="x", township="t", by=person(Role.ADMIN), at=NOW)
-        for _ in range(count)
-    ]
-    await log.append_all([Request(uuid4(), site.collect_events(), {}) for site in planned])
+TABLES = ("closures", "gate_traffic", "incidents")
 
 
-async def passes(log, site, count):
-    """Append `count` gate passes."""
-    seen = [observation() for _ in range(count)]
-    await log.append_all([Request(one.id, decide(one, site).collect_events(), {}) for one in seen])
+async def digest(pool):
+    """The rows of all read models, and how far they are."""
+    async with pool.acquire() as connection:
+        rows = {
+            table: [row[0] for row in await connection.fetch(f"select t::text from {table} t order by 1")]
+            for table in TABLES
+        }
+    return rows | {"positions": {row["name"]: row["position"] for row in await statuses(pool)}}
 
 
-class Spy:
-    """A fold that writes down what it was given, and fails at a position if it is told to."""
-
-    def __init__(self, bad=None, error=ValueError):
-        self.batches, self.bad, self.error = [], bad, error
-
-    async def __call__(self, connection, entries):
-        positions = [entry.position for entry in entries]
-        if self.bad in positions:
-            raise self.error("bad")
-        self.batches.append(positions)
-
-    @property
-    def folded(self):
-        return [position for batch in self.batches for position in batch]
-
-
-async def status(pool, name="spy"):
-    (row,) = [row for row in await runner.statuses(pool) if row["name"] == name]
-    return row["position"], row["error"]
-
-
-async def test_a_batch_is_folded_once_and_in_order(log, pool):
-    await sites(log, 7)
-    spy = Spy()
-    projection = Projection("spy", 1, TOPICS, spy)
-    assert await catch_up(projection, pool, log) == 7
-    assert await catch_up(projection, pool, log) == 7
-    assert spy.batches == [list(range(1, 8))]
-    assert await status(pool) == (7, None)
-
-
-async def test_events_of_other_topics_are_passed_over(log, pool):
-    site = await build_site(log)
-    spy = Spy()
-    assert await catch_up(Projection("spy", 1, frozenset({"site.accepted"}), spy), pool, log) == site.version
-    assert spy.folded == [3]
-
-
-async def test_an_event_that_cannot_be_folded_stops_it_there_and_says_so(log, pool, monkeypatch):
-    monkeypatch.setattr(runner, "BATCH", 10)
-    await sites(log, 40)
-    spy = Spy(bad=23)
-    projection = Projection("spy", 1, TOPICS, spy)
-    for _ in range(2):
-        with pytest.raises(CorruptError, match=r"spy cannot fold position 23 \(site\.planned\): bad"):
+async def folded(pool, log, name=None):
+    """Fold all projections (or one) to the end of the log."""
+    for projection in PROJECTIONS.values():
+        if name in {None, projection.name}:
             await catch_up(projection, pool, log)
-        assert spy.folded == list(range(1, 23))
-        position, error = await status(pool)
-        assert position == 22
-        assert "position 23" in error
-
-    spy.bad = None
-    assert await catch_up(projection, pool, log) == 40
-    assert spy.folded == list(range(1, 41))
-    assert await status(pool) == (40, None)
 
 
-async def reached(pool, position, name="spy"):
-    """Return once the projection has got there."""
-
-    async def there():
-        return (await status(pool, name))[0] >= position
-
-    await until(there)
+async def forget(pool):
+    """Throw every read model away."""
+    async with pool.acquire() as connection:
+        for table in (*TABLES, "projections"):
+            await connection.execute(f"delete from {table}")
 
 
-class Deaf:
-    """A tail that hears nothing: the poll alone finds what is new."""
+async def status(pool, name):
+    return next(row for row in await statuses(pool) if row["name"] == name)
 
-    async def wait(self, name, beyond, timeout):  # noqa: ASYNC109  (as the protocol has it)
-        await asyncio.sleep(timeout)
+
+@asynccontextmanager
+async def task(coroutine):
+    """`coroutine` at work, until the block is left."""
+    started = asyncio.create_task(coroutine)
+    yield started
+    started.cancel()
+    await asyncio.gather(started, return_exceptions=True)
+
+
+@pytest.fixture
+async def superuser(database_url):
+    """A connection that may do anything to the database, as nobody may in operation."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def tail(database_url):
+    async with Tail(database_url) as listening:
+        yield listening
+
+
+async def test_stopped_anywhere_and_started_again_it_goes_on_where_it_was(log, pool, site):
+    requests = interleaved(Random(3), site, 25)
+    for end in range(0, len(requests), 10):
+        await append_requests(log, requests[:end])
+        await folded(pool, log)
+        await folded(pool, log)
+    await append_requests(log, requests)
+    await folded(pool, log)
+    stepwise = await digest(pool)
+    assert set(stepwise["positions"].values()) == {await log.position()}
+    await forget(pool)
+    await folded(pool, log)
+    assert await digest(pool) == stepwise
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7, 50])
+async def test_batches_of_any_size_give_equal_tables(log, pool, site, batch, monkeypatch):
+    await mixed(log, site)
+    await folded(pool, log)
+    in_one = await digest(pool)
+    await forget(pool)
+    monkeypatch.setattr(runner, "BATCH", batch)
+    await folded(pool, log)
+    assert await digest(pool) == in_one
+
+
+async def test_many_workers_of_the_same_projections_count_nothing_twice(log, pool, site, monkeypatch):
+    await mixed(log, site, incidents=60, passes=200)
+    await folded(pool, log)
+    alone = await digest(pool)
+    await forget(pool)
+    monkeypatch.setattr(runner, "BATCH", 5)
+    await asyncio.gather(*(folded(pool, log) for _ in range(4)))
+    assert await digest(pool) == alone
+
+
+@pytest.mark.parametrize("name", sorted(PROJECTIONS))
+async def test_killed_between_folding_and_committing_it_has_done_nothing(log, pool, site, name):
+    await mixed(log, site)
+    before = await digest(pool)
+    reached = asyncio.Event()
+
+    async def stuck(connection, entries):
+        await PROJECTIONS[name].fold(connection, entries)
+        reached.set()
+        await asyncio.Event().wait()
+
+    async with task(catch_up(replace(PROJECTIONS[name], fold=stuck), pool, log)):
+        await reached.wait()
+    after = await digest(pool)
+    assert {**after, "positions": {}} == {**before, "positions": {}}
+    assert after["positions"] == {name: 0}
+
+    await folded(pool, log, name)
+    assert (await status(pool, name))["position"] == await log.position()
+    once = await digest(pool)
+    await forget(pool)
+    await folded(pool, log, name)
+    assert await digest(pool) == once
+
+
+async def test_killed_at_any_moment_it_counts_everything_once(log, pool, site, tail, monkeypatch):
+    monkeypatch.setattr(runner, "BATCH", 10)
+    await mixed(log, site, incidents=60, passes=200)
+    for n in range(25):
+        async with task(
+            asyncio.wait([asyncio.ensure_future(run(p, pool, log, tail)) for p in PROJECTIONS.values()])
+        ):
+            await asyncio.sleep(0.002 * n)
+    await folded(pool, log)
+    survived = await digest(pool)
+    await forget(pool)
+    await folded(pool, log)
+    assert await digest(pool) == survived
+
+
+async def test_what_is_appended_while_it_runs_is_folded_too(log, pool, site, tail):
+    async with task(run(PROJECTIONS["incidents"], pool, log, tail)):
+        for n in range(5):
+            await append(log, [reported(n, site, NOW)], first_number=n)
+            end = await log.position()
+            await until(lambda end=end: reached(pool, "incidents", end))
+
+
+async def reached(pool, name, position):
+    return any(row["name"] == name and row["position"] >= position for row in await statuses(pool))
+
+
+async def test_an_event_that_cannot_be_folded_stops_only_its_projection_right_before_it(
+    running, superuser, site, log
+):
+    pool = running.pool
+    await superuser.execute("alter table closures add constraint poison check (category <> 'poison')")
+    good = [driven(reported(n, site, NOW), TO_CLOSURE) for n in range(20)]
+    bad = reported(20, site, NOW, category="poison")
+    later = [driven(reported(n, site, NOW), TO_CLOSURE) for n in range(21, 40)]
+    await append(log, [*good, bad, *later, a_pass(site, NOW, number=1)])
+    end = await log.position()
+    poisoned = (await log.history(bad.id))[0].position
+
+    async with task(work(running, ingesting=False, projecting=True)) as working:
+        await until(lambda: failed(pool, "closure"))
+        await until(lambda: reached(pool, "incidents", end))
+        await until(lambda: reached(pool, "gate_traffic", end))
+        await append(log, [reported(50, site, NOW)], first_number=50)
+        await until(lambda: reached(pool, "incidents", end + 1))
+        assert not working.done()
+
+    stopped = await status(pool, "closure")
+    assert stopped["position"] == poisoned - 1
+    assert (
+        f"closure cannot fold position {poisoned}: incident.reported: CheckViolationError" in stopped["error"]
+    )
+    assert (await status(pool, "incidents"))["error"] is None
+    rows = await superuser.fetch("select incident_id, closed_position from closures")
+    assert {row["incident_id"] for row in rows} == {incident.id for incident in good}
+    assert all(row["closed_position"] < poisoned for row in rows)
+
+    await superuser.execute("alter table closures drop constraint poison")
+    await folded(pool, log)
+    mended = await digest(pool)
+    assert (await status(pool, "closure"))["error"] is None
+    await forget(pool)
+    await folded(pool, log)
+    assert await digest(pool) == mended
+
+
+async def caught_up(system, name):
+    try:
+        return await reached(system.pool, name, await system.log.position())
+    except UnavailableError:  # this connection was killed too
+        return False
+
+
+async def failed(pool, name):
+    return any(row["name"] == name and row["error"] for row in await statuses(pool))
+
+
+@pytest.mark.parametrize("bad", [0, 1, 6, 31, 63])
+async def test_the_event_is_found_wherever_in_a_batch_it_stands(log, pool, site, bad, monkeypatch):
+    monkeypatch.setattr(runner, "BATCH", 64)
+    await append(log, [reported(n, site, NOW) for n in range(64)])
+    first = await log.position() - 63
+    applied = Counter()
+
+    async def picky(connection, entries):
+        if any(entry.position == first + bad for entry in entries):
+            raise ValueError("not this one")
+        applied.update(entry.position for entry in entries)
+
+    with pytest.raises(
+        CorruptError, match=rf"position {first + bad}: incident.reported: ValueError\('not this one'\)"
+    ):
+        await catch_up(replace(PROJECTIONS["incidents"], fold=picky), pool, log)
+    assert applied == Counter(range(first, first + bad))
+    assert (await status(pool, "incidents"))["position"] == first + bad - 1
+
+
+async def test_stored_bytes_that_do_not_decode_stop_those_who_read_them_right_there(
+    log, pool, site, superuser
+):
+    incident = driven(reported(1, site, NOW), TO_CLOSURE)
+    await append(log, [incident, a_pass(site, NOW, number=1)])
+    damaged = (await log.history(incident.id))[-1].position
+    await superuser.execute("set session_replication_role = replica")
+    await superuser.execute("update events set state = '{}' where notification_id = $1", damaged)
+
+    for name in ("closure", "incidents"):
+        with pytest.raises(
+            CorruptError, match=f"{name} cannot fold position {damaged}: incident.closed does not decode"
+        ):
+            await folded(pool, log, name)
+        assert (await status(pool, name))["position"] == damaged - 1
+        assert "does not decode" in (await status(pool, name))["error"]
+    assert await superuser.fetchval("select count(*) from closures") == 1
+    await folded(pool, log, "gate_traffic")
+    assert await reached(pool, "gate_traffic", await log.position())
+
+
+async def test_a_hole_in_the_log_is_not_stepped_over(log, pool, site, superuser):
+    await append(log, [reported(n, site, NOW) for n in range(10)])
+    hole = await log.position() - 4
+    await superuser.execute("set session_replication_role = replica")
+    await superuser.execute("delete from events where notification_id = $1", hole)
+    with pytest.raises(CorruptError, match=f"position {hole} is missing"):
+        await folded(pool, log, "incidents")
+    assert (await status(pool, "incidents"))["position"] == hole - 1
+    assert "is missing" in (await status(pool, "incidents"))["error"]
+
+
+async def test_a_closing_without_a_report_is_refused_and_not_passed_over(log, pool, site):
+    stray = Incident.Closed(
+        originator_id=uuid4(), originator_version=1, timestamp=NOW, actor=person(Role.VERIFIER).id, note="?"
+    )
+    await log.append(Request(uuid4(), [stray], {}))
+    for name in ("closure", "incidents"):
+        with pytest.raises(CorruptError, match="never reported"):
+            await folded(pool, log, name)
+
+
+async def test_when_all_have_stopped_the_worker_says_so_and_ends(running, superuser, site, log):
+    await append(log, [driven(reported(1, site, NOW), TO_CLOSURE), a_pass(site, NOW, number=1)])
+    for table in TABLES:
+        await superuser.execute(f"alter table {table} rename to {table}_hidden")
+    with pytest.raises(CorruptError, match="every projection has stopped"):
+        async with asyncio.timeout(15):
+            await work(running, ingesting=False, projecting=True)
+    assert all("UndefinedTableError" in row["error"] for row in await statuses(running.pool))
+
+
+async def test_killed_connections_are_made_again_and_nothing_is_lost(running, superuser, site, log):
+    pool = running.pool
+    async with task(work(running, ingesting=False, projecting=True)) as working:
+        for n in range(6):
+            await append(log, [driven(reported(n, site, NOW), TO_CLOSURE)], first_number=n)
+            await superuser.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        for name in PROJECTIONS:
+            await until(lambda name=name: caught_up(running, name))
+        assert not working.done()
+    assert not any(row["error"] for row in await statuses(pool))
+    survived = await digest(pool)
+    await forget(pool)
+    await folded(pool, log)
+    assert await digest(pool) == survived
 
 
 @pytest.mark.parametrize(
-    "error", [asyncpg.AdminShutdownError, asyncpg.DiskFullError, asyncpg.DeadlockDetectedError, TimeoutError]
+    "passing",
+    [asyncpg.DeadlockDetectedError, asyncpg.AdminShutdownError, asyncpg.TooManyConnectionsError, OSError],
 )
-async def test_what_is_the_databases_fault_does_not_stop_it(log, pool, monkeypatch, error):
-    monkeypatch.setattr(runner, "POLL", 0.05)
-    await sites(log, 5)
-    spy = Spy(bad=3, error=error)
-    running = asyncio.create_task(run(Projection("spy", 1, TOPICS, spy), pool, log, Deaf()))
-    await asyncio.sleep(0.3)
-    assert not running.done()
-    spy.bad = None
-    await reached(pool, 5)
-    running.cancel()
-    assert spy.folded == [1, 2, 3, 4, 5]
-    assert await status(pool) == (5, None)
+async def test_a_trouble_of_the_database_is_not_held_against_the_event(
+    log, pool, site, tail, passing, monkeypatch
+):
+    monkeypatch.setattr(runner, "POLL", 0.01)
+    await append(log, [driven(reported(1, site, NOW), TO_CLOSURE)])
+    troubles = iter([passing("once"), passing("twice")])
+
+    async def unlucky(connection, entries):
+        if trouble := next(troubles, None):
+            raise trouble
+        await PROJECTIONS["closure"].fold(connection, entries)
+
+    async with task(run(replace(PROJECTIONS["closure"], fold=unlucky), pool, log, tail)):
+        await until(lambda: closed(pool))
+    assert (await status(pool, "closure"))["error"] is None
 
 
-async def test_after_an_error_that_passed_it_does_not_go_one_by_one(log, pool, monkeypatch):
-    monkeypatch.setattr(runner, "BATCH", 64)
-    await sites(log, 300)
-    spy = Spy()
-
-    async def once(connection, entries):
-        if not spy.batches and len(entries) > 1:
-            raise ValueError("this time only")
-        await spy(connection, entries)
-
-    await catch_up(Projection("spy", 1, TOPICS, once), pool, log)
-    assert spy.folded == list(range(1, 301))
-    assert len(spy.batches) < 20
+async def closed(pool):
+    async with pool.acquire() as connection:
+        return await connection.fetchval("select count(closed_position) from closures") == 1
 
 
-async def test_two_that_start_at_the_same_moment_fold_each_event_once(log, pool, database_url):
-    site = await build_site(log)
-    await passes(log, site, 50)
-    for number in range(20):
-        spies = [Spy() for _ in range(6)]
-        places = await asyncio.gather(
-            *(
-                catch_up(Projection(f"spy-{number}", 1, frozenset({"gate.passed"}), spy), pool, log)
-                for spy in spies
-            )
+async def test_a_long_log_is_folded_in_batches(log, pool, site):
+    incidents = [driven(reported(n, site, NOW + timedelta(minutes=n)), TO_CLOSURE) for n in range(2860)]
+    await append(log, incidents)
+    assert await log.position() > 20_000
+    sizes = []
+
+    async def counting(connection, entries):
+        sizes.append(len(entries))
+        await PROJECTIONS["incidents"].fold(connection, entries)
+
+    await catch_up(replace(PROJECTIONS["incidents"], fold=counting), pool, log)
+    await folded(pool, log, "closure")
+    assert len(sizes) == -(-await log.position() // runner.BATCH)
+    assert sum(sizes) == len(incidents) * (TO_CLOSURE + 1)
+    async with pool.acquire() as connection:
+        assert await connection.fetchval("select count(*) from incidents where state = 'CLOSED'") == len(
+            incidents
         )
-        assert set(places) == {56}
-        assert sorted(position for spy in spies for position in spy.folded) == list(range(7, 57))
-
-
-async def test_a_killed_backend_costs_no_event_and_doubles_none(log, pool, database_url, monkeypatch):
-    monkeypatch.setattr(runner, "POLL", 0.02)
-    monkeypatch.setattr(runner, "BATCH", 10)
-    site = await build_site(log)
-    async with create_pool(database_url) as own, Tail(database_url) as tail:
-        projections = (gate_traffic.PROJECTION, incidents.PROJECTION)
-        running = [asyncio.create_task(run(projection, own, log, tail)) for projection in projections]
-        for _ in range(20):
-            await passes(log, site, 30)
-            await asyncio.sleep(0.03)
-            admin = await asyncpg.connect(database_url)
-            await admin.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where datname = current_database() and pid <> pg_backend_pid()"
-            )
-            await admin.close()
-        for projection in projections:
-            await reached(pool, 606, projection.name)
-            assert await status(pool, projection.name) == (606, None)
-        assert not any(task.done() for task in running)
-        for task in running:
-            task.cancel()
-    assert await pool.fetchval("select sum(passes) from gate_traffic") == 600
+        assert await connection.fetchval("select count(closed_position) from closures") == len(incidents)
