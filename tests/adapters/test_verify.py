@@ -1,20 +1,45 @@
 """Whoever changes the log, even as superuser with the triggers off, is found out, and where."""
 
+from uuid import uuid4
+
 import asyncpg
 import pytest
+from conftest import named
 from given import build_site
 
-from adapters.database import connect
+from adapters.database import connect, create_pool
+from adapters.event_log import event_log
 from adapters.verify import verify
 from domain.chain import GENESIS
 
 
+@pytest.fixture(scope="module")
+async def standing(postgres_url, template):
+    """The address of a database with the six events of a site, for all tests here: each leaves it as it found it."""
+    name = f"standing_{uuid4().hex}"
+    admin = await asyncpg.connect(postgres_url)
+    await admin.execute(f"create database {name} template {template} strategy wal_log")
+    url = named(postgres_url, name)
+    async with create_pool(url) as pool, event_log(pool, url) as log:
+        await build_site(log)
+    yield url
+    await admin.execute(f"drop database {name} with (force)")
+    await admin.close()
+
+
 @pytest.fixture
-async def forger(database_url):
-    """A superuser, for whom no trigger fires."""
-    connection = await asyncpg.connect(database_url)
-    await connection.execute("set session_replication_role = replica")
+async def forger(standing):
+    """A superuser, for whom no trigger fires; what it did is undone afterwards."""
+    connection = await asyncpg.connect(standing)
+    await connection.execute("""
+        set session_replication_role = replica;
+        create temp table kept_events as select * from events;
+        create temp table kept_head as select * from log_head""")
     yield connection
+    await connection.execute("""
+        delete from events; insert into events select * from kept_events;
+        delete from log_head; insert into log_head select * from kept_head""")
+    assert (await verify(connection)).holds
     await connection.close()
 
 
@@ -31,14 +56,14 @@ async def test_an_empty_log_holds(database_url):
     assert (found.holds, found.events, found.hash) == (True, 0, GENESIS)
 
 
-async def test_a_log_holds_and_its_last_hash_is_that_of_the_head(log, site, database_url, pool):
-    found = await verdict(database_url)
+async def test_a_log_holds_and_its_last_hash_is_that_of_the_head(standing, forger):
+    found = await verdict(standing)
     assert (found.holds, found.events, found.position, found.problem) == (True, 6, None, None)
-    assert found.hash == await pool.fetchval("select hash from log_head")
+    assert found.hash == await forger.fetchval("select hash from log_head")
 
 
-async def test_the_role_of_the_application_may_verify(log, site, database_url):
-    connection = await connect(database_url)
+async def test_the_role_of_the_application_may_verify(standing):
+    connection = await connect(standing)
     assert (await verify(connection)).holds
     await connection.close()
 
@@ -96,26 +121,22 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-async def test_a_forged_log_does_not_hold_and_the_first_bad_position_is_named(
-    what, log, site, forger, database_url
-):
+async def test_a_forged_log_does_not_hold_and_the_first_bad_position_is_named(what, forger, standing):
     statement, position, problem = CHANGES[what]
     await forger.execute(statement)
-    found = await verdict(database_url)
+    found = await verdict(standing)
     assert not found.holds
     assert found.position == position
     assert problem in found.problem
 
 
-async def test_a_tail_that_is_cut_with_its_head_put_back_is_seen_by_whoever_kept_the_hash(
-    log, site, forger, database_url
-):
+async def test_a_tail_that_is_cut_with_its_head_put_back_is_seen_by_whoever_kept_the_hash(forger, standing):
     """Inside the database nothing is left to compare with: this is what checkpoints that leave the machine are for."""
-    before = await verdict(database_url)
+    before = await verdict(standing)
     await forger.execute("""
         delete from events where notification_id > 4;
         update log_head set position = 4, hash = (select hash from events where notification_id = 4)""")
-    found = await verdict(database_url)
+    found = await verdict(standing)
     assert found.holds
     assert (found.events, found.hash) != (before.events, before.hash)
 
@@ -140,12 +161,12 @@ async def test_a_tail_that_is_cut_with_its_head_put_back_is_seen_by_whoever_kept
         "insert into log_head (position, hash, recorded_at) values (0, sha256('x'), now())",
     ],
 )
-async def test_the_database_refuses_to_change_what_stands_in_the_log(statement, log, site, database_url):
-    owner = await asyncpg.connect(database_url)
+async def test_the_database_refuses_to_change_what_stands_in_the_log(statement, standing):
+    owner = await asyncpg.connect(standing)
     with pytest.raises(asyncpg.IntegrityConstraintViolationError):
         await owner.execute(statement)
     await owner.close()
-    assert (await verdict(database_url)).holds
+    assert (await verdict(standing)).holds
 
 
 @pytest.mark.parametrize(
@@ -164,8 +185,8 @@ async def test_the_database_refuses_to_change_what_stands_in_the_log(statement, 
         "alter table events_observation detach partition events_observation_0",
     ],
 )
-async def test_the_application_has_no_right_even_to_try(statement, log, site, database_url):
-    application = await connect(database_url)
+async def test_the_application_has_no_right_even_to_try(statement, standing):
+    application = await connect(standing)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await application.execute(statement)
     await application.close()
