@@ -22,6 +22,7 @@ from recognition.models import SFACE, YUNET, Progress, ensure, locate_pack
 from recognition.packs import InsightFacePack
 
 Clock = Callable[[], datetime]
+NO_SCHEMA = "the database has no schema yet: run `anju migrate`"
 
 
 def wall_clock() -> datetime:
@@ -43,16 +44,20 @@ class System:
 
 
 @asynccontextmanager
-async def connected_pool(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
-    """Connections to the database; UnavailableError says that it does not answer."""
+async def database(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
+    """Connections to the database; UnavailableError says that it does not answer, or has no schema."""
     url = settings.require_database_url
     try:
         pool = await create_pool(url)
+    except asyncpg.InvalidParameterValueError as error:  # the role that the schema brings is not there
+        raise UnavailableError(NO_SCHEMA) from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise UnavailableError(
             f"the database does not answer: {error}; is ANJU_DATABASE_URL right?"
         ) from error
     async with pool:
+        if await pool.fetchval("select to_regclass('projections')") is None:
+            raise UnavailableError(NO_SCHEMA)
         yield pool
 
 
@@ -62,8 +67,7 @@ async def system(
 ) -> AsyncIterator[System]:
     """Start what `settings` say, and stop all of it on leaving, in the opposite order."""
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(connected_pool(settings))
-        await _require_schema(pool)
+        pool = await stack.enter_async_context(database(settings))
         log = await stack.enter_async_context(event_log(pool, settings.require_database_url))
         tail = await stack.enter_async_context(Tail(settings.require_database_url))
         connection = await stack.enter_async_context(bus(settings.require_nats_url)) if with_bus else None
@@ -94,8 +98,3 @@ def checkpoint_key(settings: Settings) -> PublicKey | None:
     """What checks this log's checkpoints; None if none was ever signed with this data folder."""
     path = settings.data_dir / CHECKPOINT_KEY
     return Signer(settings.log_origin, read_key(path)).public if path.exists() else None
-
-
-async def _require_schema(pool: asyncpg.Pool) -> None:
-    if await pool.fetchval("select to_regclass('projections')") is None:
-        raise UnavailableError("the database has no schema yet: run `anju migrate`")

@@ -1,7 +1,6 @@
 """The command line. Exit codes: 0 done, 1 refused or found wrong, 2 called wrongly."""
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ from uuid import UUID
 
 import typer
 import uvloop
-from rich.logging import RichHandler
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
@@ -18,14 +17,14 @@ from adapters.bus import bus
 from adapters.migrate import migrate as run_migrations
 from api import demo as demonstration
 from api.bootstrap import face_finder, system
-from api.console import AsJson, err, out, print_json, progress_bar
+from api.console import AsJson, configured, err, out, print_json, progress_bar
 from api.http import application
 from api.proof_cli import commands as proof_commands
 from api.serving import serving, until_signalled
-from api.settings import Settings, load_settings
+from api.settings import Settings
 from api.tokens import load_issuer
 from api.workers import work as run_workers
-from domain.errors import AnjuError
+from domain.errors import AnjuError, InvalidError
 from domain.observation import GateRef
 from domain.people import Person, Role, Scope
 from domain.site import site_id
@@ -44,25 +43,27 @@ models = typer.Typer(
 app.add_typer(models, name="models")
 app.add_typer(proof_commands)
 
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Where to serve HTTP (8000); 0 finds a free one.")
+]
+
 
 def main() -> None:
     """The entry point: a refusal is one line on stderr and exit code 1."""
     try:
-        app()
+        app(prog_name="anju")
     except AnjuError as error:
-        err.print(f"[red]{error.code}[/red] {error}", highlight=False, markup=True)
+        err.print(f"[red]{error.code}[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise SystemExit(1) from error
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
 
-@app.callback()
-def _logging() -> None:
-    level = load_settings().log_level
-    logging.basicConfig(
-        level=level, format="%(name)s: %(message)s", handlers=[RichHandler(console=err, show_path=False)]
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+def _gate(text: str) -> GateRef:
+    try:
+        return GateRef.parse(text)
+    except InvalidError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -89,31 +90,30 @@ def demo(
             "--headless-check", help="Run everything, check what comes back, and exit (0: all as put in)."
         ),
     ] = False,
-    port: Annotated[int | None, typer.Option(help="Where to serve HTTP; 0 finds a free one.")] = None,
+    port: Port = None,
 ) -> None:
     """Start everything on this machine, drive the Rui'an scenario through it, and stay up until Ctrl-C."""
-    settings = load_settings(port=port)
+    settings = configured(port=port)
     raise SystemExit(_run(demonstration.run(settings, out, stay=not headless_check)))
 
 
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    port: Port = None,
 ) -> None:
     """Serve the API. Workers run apart: `anju work`."""
-    settings = load_settings(host=host, port=port)
+    settings = configured(host=host, port=port)
 
     async def main() -> None:
         async with (
             system(settings, with_bus=settings.nats_url is not None) as running,
             serving(application(running), settings.host, settings.port) as url,
-            until_signalled() as stop,
         ):
-            err.print(f"Anju answers at {url} (Ctrl-C stops it)")
-            await stop.wait()
+            err.print(f"Anju answers at {url} (Ctrl-C stops it)", soft_wrap=True)
+            await asyncio.Event().wait()
 
-    _run(main())
+    _run(until_signalled(main()))
 
 
 @app.command()
@@ -124,23 +124,14 @@ def work(
 ) -> None:
     """Run the workers (all of them, if none is named) until Ctrl-C."""
     every = not (ingest or projections)
-    settings = load_settings()
+    settings = configured()
 
     async def main() -> None:
-        async with system(settings, with_bus=ingest or every) as running, until_signalled() as stop:
-            workers = asyncio.create_task(
-                run_workers(running, ingesting=ingest or every, projecting=projections or every)
-            )
-            stopped = asyncio.create_task(stop.wait())
+        async with system(settings, with_bus=ingest or every) as running:
             err.print("working (Ctrl-C stops it)")
-            await asyncio.wait({workers, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if workers.done():
-                await workers
-            workers.cancel()
-            stopped.cancel()
-            await asyncio.gather(workers, stopped, return_exceptions=True)
+            await run_workers(running, ingesting=ingest or every, projecting=projections or every)
 
-    _run(main())
+    _run(until_signalled(main()))
 
 
 @app.command()
@@ -148,7 +139,10 @@ def recognise(
     source: Annotated[
         Path, typer.Argument(help="An image, a folder of images, or a video file.", exists=True)
     ],
-    gate: Annotated[str, typer.Option(help="Where it was taken, as SITE.GATE, such as runjinyuan.main.")],
+    gate: Annotated[
+        GateRef,
+        typer.Option(parser=_gate, metavar="SITE.GATE", help="Where it was taken, such as runjinyuan.main."),
+    ],
     *,
     at: Annotated[
         datetime | None, typer.Option(help="When it was taken (UTC); the file's own time if not given.")
@@ -162,8 +156,7 @@ def recognise(
     as_json: AsJson = False,
 ) -> None:
     """Find the faces in SOURCE and publish an observation of each on the bus."""
-    settings = load_settings()
-    place = GateRef.parse(gate)
+    settings = configured()
 
     async def main() -> Summary:
         with progress_bar() as bar:
@@ -172,7 +165,7 @@ def recognise(
             async with bus(settings.require_nats_url) as connection:
                 return await observe(
                     source,
-                    place,
+                    gate,
                     finder,
                     connection,
                     started_at=at.replace(tzinfo=UTC) if at else None,
@@ -184,9 +177,9 @@ def recognise(
     if as_json:
         print_json(summary)
     else:
-        out.print(f"{summary.faces} faces in {summary.frames} frames, published for {place}")
+        out.print(f"{summary.faces} faces in {summary.frames} frames, published for {gate}", highlight=False)
         for path, reason in summary.unreadable:
-            err.print(f"{path}: {reason}", highlight=False, markup=False)
+            err.print(f"{path}: {reason}", highlight=False, markup=False, soft_wrap=True)
     if summary.unreadable:
         raise SystemExit(1)
 
@@ -194,7 +187,7 @@ def recognise(
 @app.command()
 def migrate(*, as_json: AsJson = False) -> None:
     """Bring the database's schema up to date; running it again changes nothing."""
-    before, now = run_migrations(load_settings().require_database_url)
+    before, now = run_migrations(configured().require_database_url)
     if as_json:
         print_json({"before": before, "now": now})
     else:
@@ -219,7 +212,7 @@ def token(
         Scope(township, _site(site)),
         frozenset(unit or []),
     )
-    typer.echo(load_issuer(load_settings().data_dir).sign(holder, datetime.now(UTC)))
+    typer.echo(load_issuer(configured().data_dir).sign(holder, datetime.now(UTC)))
 
 
 def _site(code: str | None) -> UUID | None:
@@ -229,19 +222,19 @@ def _site(code: str | None) -> UUID | None:
 @models.command("list")
 def models_list(*, as_json: AsJson = False) -> None:
     """Every model file Anju knows: purpose, licence, and where it is on this machine."""
-    _show_models(load_settings(), as_json=as_json)
+    _show_models(configured(), as_json=as_json)
 
 
 @models.command("verify")
 def models_verify(*, as_json: AsJson = False) -> None:
     """Check the digest of every model file; exit 1 if one is missing or another file."""
-    raise SystemExit(0 if _show_models(load_settings(), as_json=as_json) else 1)
+    raise SystemExit(0 if _show_models(configured(), as_json=as_json) else 1)
 
 
 @models.command("fetch")
 def models_fetch() -> None:
     """Fetch the model files that are not here, and check them."""
-    settings = load_settings()
+    settings = configured()
     with progress_bar() as bar:
         paths = model_files.ensure(settings.models_dirs, progress=_model_progress(bar))
     for name, path in paths.items():

@@ -15,8 +15,7 @@ from adapters.checkpoint_files import KEY_FILE, export, read_verifier_key
 from adapters.proof import bundle
 from api import check_bundle
 from api.bootstrap import checkpoint_key, checkpoint_signer, wall_clock
-from api.console import AsJson, counting, err, out, print_json
-from api.settings import load_settings
+from api.console import AsJson, configured, counting, err, out, print_json
 from domain.errors import CorruptError
 
 commands = typer.Typer()
@@ -38,7 +37,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Recompute the log's hash chain and compare it with its checkpoints; exit 1 and the first bad position if it does not hold."""
-    settings = load_settings()
+    settings = configured()
     key = read_verifier_key(checkpoints / KEY_FILE) if checkpoints else checkpoint_key(settings)
     with counting("events") as progress:
         found = uvloop.run(
@@ -63,11 +62,14 @@ def _tell(found: Audit, *, as_json: bool) -> None:
         )
     elif verdict.holds:
         out.print(
-            f"the chain holds: {verdict.events} events, {found.checkpoints} checkpoints, last hash {verdict.hash.hex()}"
+            f"the chain holds: {verdict.events} events, {found.checkpoints} checkpoints, last hash {verdict.hash.hex()}",
+            soft_wrap=True,
         )
     else:
         where = "" if verdict.position is None else f" at position {verdict.position}"
-        err.print(f"[red]the chain is broken[/red]{where}: {verdict.problem}", highlight=False)
+        err.print(
+            f"[red]the chain is broken[/red]{where}: {verdict.problem}", highlight=False, soft_wrap=True
+        )
 
 
 checkpoint = typer.Typer(
@@ -86,7 +88,7 @@ def checkpoint_export(
     as_json: AsJson = False,
 ) -> None:
     """Verify what is new, sign a checkpoint, and write it to DIRECTORY with a proof that it continues the one before."""
-    settings = load_settings()
+    settings = configured()
     with counting("events") as progress:
         done = uvloop.run(
             export(
@@ -114,7 +116,7 @@ def checkpoint_export(
 @checkpoint.command("key")
 def checkpoint_show_key() -> None:
     """Print the public key that checks this log's signatures, and its fingerprint: publish both."""
-    public = checkpoint_signer(load_settings()).public
+    public = checkpoint_signer(configured()).public
     typer.echo(f"{public}\nfingerprint {public.fingerprint}")
 
 
@@ -143,7 +145,7 @@ def proof_make(
     as_json: AsJson = False,
 ) -> None:
     """Write a bundle that proves the history of INCIDENT; `proof` alone means this."""
-    settings = load_settings()
+    settings = configured()
     signer = checkpoint_signer(settings)
     made = uvloop.run(bundle(settings.require_database_url, signer, incident, wall_clock()))
     text = json.dumps(made, ensure_ascii=False, indent=1) + "\n"
