@@ -110,6 +110,15 @@ async def log(pool: asyncpg.Pool, database_url: str) -> AsyncIterator[PostgresLo
 
 
 @pytest.fixture
+async def forger(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser of the test's database, for whom no trigger fires."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("set session_replication_role = replica")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
 def settings(database_url: str, bus_url: str, tmp_path: Path) -> Settings:
     """Settings of the test's own servers."""
     return Settings(database_url=database_url, nats_url=bus_url, data_dir=tmp_path, port=0)
