@@ -1,7 +1,5 @@
 """What tests begin with: people, orders, a site and an observation."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from hashlib import sha512
 from typing import Any
