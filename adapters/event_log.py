@@ -11,6 +11,7 @@ import msgspec
 from adapters import codec
 from adapters.commit import SQL
 from adapters.database import LOST
+from adapters.refusals import refusal
 from adapters.writer import Writer
 from domain.errors import CorruptError, NotFoundError, UnavailableError
 from domain.ports import A, Appended, Entry, Page, Request
@@ -71,6 +72,8 @@ class PostgresLog:
             raise UnavailableError(
                 f"the log cannot be read: the database does not answer ({error})"
             ) from error
+        except asyncpg.PostgresError as error:
+            raise refusal("the log cannot be read: the database refuses", error) from error
 
 
 def _entry(row: Any) -> Entry:

@@ -8,6 +8,7 @@ from typing import Self
 import asyncpg
 
 from adapters.database import connect
+from domain.errors import AnjuError
 
 logger = logging.getLogger("anju.tail")
 CHANNELS = ("log", "projections")
@@ -51,7 +52,7 @@ class Tail:
         while True:
             try:
                 await self._listen_once()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (AnjuError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                 logger.warning("the listening connection is lost (%s): made again in a second", error)
             await asyncio.sleep(1)
 

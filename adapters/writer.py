@@ -15,6 +15,7 @@ import asyncpg
 from adapters.batch import Encoded, Result, encode
 from adapters.commit import Committer
 from adapters.database import LOST
+from adapters.refusals import refusal
 from domain.errors import AnjuError, BusyError, UnavailableError
 from domain.ports import Request
 
@@ -117,10 +118,11 @@ class Writer:
                 pause = min(pause * 2, 1.0)
             except asyncpg.PostgresError as error:
                 self._committer.forget()
-                _fail(
-                    groups,
-                    UnavailableError(f"the database refuses to append: {error} (SQLSTATE {error.sqlstate})"),
-                )
+                _fail(groups, refusal("nothing was appended: the database refuses", error))
+                return
+            except UnavailableError as error:  # it answers, and does not let us in
+                self._committer.forget()
+                _fail(groups, error)
                 return
             except BaseException as error:
                 # A bug or a cancelled task: nobody may wait for ever for a writer that is gone.
