@@ -16,9 +16,9 @@ LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotC
 _SETTINGS = {"role": ROLE, "application_name": "anju", "jit": "off"}
 
 
-async def connect(database_url: str, **settings: str) -> asyncpg.Connection:
-    """One connection; `settings` are the server's. UnavailableError if the server does not let us be ROLE; LOST as they are."""
-    return await _connect(database_url, server_settings={**_SETTINGS, **settings}, command_timeout=60)
+async def connect(database_url: str) -> asyncpg.Connection:
+    """One connection. UnavailableError if the server does not let us be ROLE; what is LOST surfaces."""
+    return await _connect(database_url, server_settings=_SETTINGS, command_timeout=60)
 
 
 @contextmanager
