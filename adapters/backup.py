@@ -42,9 +42,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     position: int
     hash: str
     archives: list[str]
-    keys: str = (
-        "Not in here: master keys never are. Keep them apart from this backup: without them its sealed fields stay sealed."
-    )
+    keys: str = "Not in here: master keys never are. Keep them apart from this backup: without them its sealed fields stay sealed."
 
 
 async def backup(database_url: str, directory: Path, progress: Progress) -> tuple[Path, Manifest]:
@@ -63,11 +61,19 @@ async def _backup(
     major = connection.get_server_version().major
     tool = await find_tool("pg_dump", major)
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        if not await connection.fetchval(SQL.has_log.sql):
+        if not await SQL.has_log(connection):
             raise InvalidError("there is no log in this database: nothing to back up")
-        snapshot = await connection.fetchval(SQL.snapshot.sql)
-        found = await connection.fetchrow(SQL.state.sql)
-        manifest = Manifest(format=FORMAT, dumped_by=tool.major, server_major=major, **found)
+        snapshot = await SQL.snapshot(connection)
+        found = await SQL.state(connection)
+        # A backup is wanted most before a migration: the schema may still lack what this version has.
+        archives = SQL.archive_files(connection) if await SQL.has_archives(connection) else None
+        manifest = Manifest(
+            format=FORMAT,
+            dumped_by=tool.major,
+            server_major=major,
+            archives=[row["file"] async for row in archives] if archives else [],
+            **found,
+        )
         folder = directory / f"anju-{manifest.made_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{manifest.position}"
         partial = _make_folder(folder)
         options = ["--format=custom", "--compress=gzip:1", "--no-password", f"--snapshot={snapshot}"]

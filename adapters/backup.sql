@@ -9,6 +9,12 @@ select clock_timestamp() as made_at, current_setting('server_version') as server
        position, encode(hash, 'hex') as hash
   from log_head, alembic_version
 
+-- name: has_archives$
+select to_regclass('archived_stretches') is not null
+
+-- name: archive_files
+select distinct file from detached_archives order by file
+
 -- name: strangers$
 -- What an empty database does not have.
 select count(*) from pg_class join pg_namespace n on n.oid = relnamespace

@@ -72,9 +72,7 @@ def _libpq(database_url: str) -> dict[str, str]:
     except psycopg.ProgrammingError as error:
         raise InvalidError(f"ANJU_DATABASE_URL is not an address that libpq knows: {error}") from error
     names = {
-        option.keyword.decode(): option.envvar.decode()
-        for option in Conninfo.get_defaults()
-        if option.envvar
+        option.keyword.decode(): option.envvar.decode() for option in Conninfo.get_defaults() if option.envvar
     }
     return {names[key]: str(value) for key, value in given.items() if key in names and value is not None}
 

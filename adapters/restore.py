@@ -69,6 +69,9 @@ async def _verified(database_url: str, manifest: Manifest, progress: Progress) -
         connection.terminate()
     if verdict.holds and verdict.hash.hex() != manifest.hash:
         return Verdict(
-            verdict.events, verdict.hash, manifest.position, "the log does not end where the backup's manifest says"
+            verdict.events,
+            verdict.hash,
+            manifest.position,
+            "the log does not end where the backup's manifest says",
         )
     return verdict

@@ -34,7 +34,9 @@ def backup(
     out.print(f"{folder}: the log up to position {manifest.position}", highlight=False, markup=False)
     err.print(manifest.keys, highlight=False, markup=False)
     if manifest.archives:
-        err.print(f"Keep these archives with it: {', '.join(manifest.archives)}", highlight=False, markup=False)
+        err.print(
+            f"Keep these archives with it: {', '.join(manifest.archives)}", highlight=False, markup=False
+        )
 
 
 def restore(

@@ -2,27 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-import msgspec
 import typer
 import uvloop
-from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from adapters.bus import bus
 from adapters.database import connect
 from adapters.migrate import migrate as run_migrations
 from adapters.verify import verify as verify_chain
+from api import backup_cli
 from api import demo as demonstration
 from api.bootstrap import face_finder, system
+from api.console import AsJson, bar, err, out, print_json, reporter
 from api.http import application
 from api.serving import serving, until_signalled
 from api.settings import Settings, load_settings
@@ -45,10 +43,7 @@ models = typer.Typer(
     help="Model files: what they are, whether they are here and whole.", no_args_is_help=True
 )
 app.add_typer(models, name="models")
-
-out = Console()
-err = Console(stderr=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+backup_cli.register(app)
 
 
 def main() -> None:
@@ -73,29 +68,6 @@ def _logging() -> None:
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return uvloop.run(coroutine)
-
-
-def _print_json(value: object) -> None:
-    out.print_json(msgspec.json.encode(value).decode())
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    """A progress bar on stderr; silent when that is not a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
-        yield bar
-
-
-def _model_progress(bar: Progress) -> model_files.Progress:
-    tasks: dict[str, Any] = {}
-
-    def progress(description: str, done: int, total: int | None) -> None:
-        if description not in tasks:
-            tasks[description] = bar.add_task(description, total=total)
-        bar.update(tasks[description], completed=done, total=total)
-
-    return progress
 
 
 @app.command()
@@ -184,9 +156,9 @@ def recognise(
     place = GateRef.parse(gate)
 
     async def main() -> Summary:
-        with _bar() as bar:
-            finder = await asyncio.to_thread(face_finder, settings, _model_progress(bar), pack)
-            task = bar.add_task(source.name, total=None)
+        with bar() as shown:
+            finder = await asyncio.to_thread(face_finder, settings, reporter(shown), pack)
+            task = shown.add_task(source.name, total=None)
             async with bus(settings.require_nats_url) as connection:
                 return await observe(
                     source,
@@ -195,12 +167,12 @@ def recognise(
                     connection,
                     started_at=at.replace(tzinfo=UTC) if at else None,
                     every=every,
-                    report=lambda so_far: bar.update(task, completed=so_far.frames),
+                    report=lambda so_far: shown.update(task, completed=so_far.frames),
                 )
 
     summary = _run(main())
     if as_json:
-        _print_json(summary)
+        print_json(summary)
     else:
         out.print(f"{summary.faces} faces in {summary.frames} frames, published for {place}")
         for path, reason in summary.unreadable:
@@ -214,7 +186,7 @@ def migrate(*, as_json: AsJson = False) -> None:
     """Bring the database's schema up to date; running it again changes nothing."""
     before, now = run_migrations(load_settings().require_database_url)
     if as_json:
-        _print_json({"before": before, "now": now})
+        print_json({"before": before, "now": now})
     else:
         out.print(f"schema {now}" + ("" if before == now else f" (was {before or 'empty'})"))
 
@@ -226,18 +198,18 @@ def verify(*, as_json: AsJson = False) -> None:
 
     async def main() -> Any:
         connection = await connect(settings.require_database_url)
-        with _bar() as bar:
-            task = bar.add_task("events", total=None)
+        with bar() as shown:
+            task = shown.add_task("events", total=None)
             try:
                 return await verify_chain(
-                    connection, lambda n, total: bar.update(task, completed=n, total=total)
+                    connection, lambda n, total: shown.update(task, completed=n, total=total)
                 )
             finally:
                 await connection.close()
 
     verdict = _run(main())
     if as_json:
-        _print_json(
+        print_json(
             {
                 "holds": verdict.holds,
                 "events": verdict.events,
@@ -294,8 +266,8 @@ def models_verify(*, as_json: AsJson = False) -> None:
 def models_fetch() -> None:
     """Fetch the model files that are not here, and check them."""
     settings = load_settings()
-    with _bar() as bar:
-        paths = model_files.ensure(settings.models_dirs, progress=_model_progress(bar))
+    with bar() as shown:
+        paths = model_files.ensure(settings.models_dirs, progress=reporter(shown))
     for name, path in paths.items():
         out.print(f"{name}: {path}", highlight=False)
 
@@ -303,7 +275,7 @@ def models_fetch() -> None:
 def _show_models(settings: Settings, *, as_json: bool) -> bool:
     found = model_files.verify(settings.models_dirs)
     if as_json:
-        _print_json(
+        print_json(
             [
                 {"name": v.model.name, "file": v.model.file, "path": v.path and str(v.path), "ok": v.ok}
                 for v in found
