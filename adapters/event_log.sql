@@ -18,7 +18,7 @@ select append_events($1, $2, $3, $4, $5, $6, $7, $8)
 select min(notification_id) as first, max(notification_id) as last from events where request_id = $1
 
 -- name: load
-select topic, state from events where originator_id = $1 order by originator_version
+select originator_version, topic, state from events where originator_id = $1 order by originator_version
 
 -- name: history
 select notification_id, topic, recorded_at, metadata, state
@@ -32,5 +32,9 @@ select notification_id, topic, recorded_at, metadata, state
 select position, hash from log_head
 
 -- name: chain
-select notification_id, recorded_at, originator_id, originator_version, request_id, topic, metadata, state, hash
-  from events order by notification_id
+-- Every row, and every stretch that is archived instead (last is not null): its position, and its hash at last.
+select notification_id, null::bigint as last, recorded_at, originator_id, originator_version, request_id, topic, metadata, state, hash
+  from events
+union all
+select first, last, null, null, null, null, null, null, null, hash from archived_stretches
+ order by notification_id

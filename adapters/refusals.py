@@ -22,6 +22,7 @@ _ADVICE = {
     "26000": _POOLER,
     "42P05": _POOLER,
     "08P01": _POOLER,
+    "55P03": "others use it for longer than we wait (a backup, a verification, a rebuild): try again when they are done",
     "58030": "its storage fails: look at its disk and at its log, and see that there is a backup",
     "XX001": "its files are damaged: stop appending, and restore the last backup into an empty database",
     "XX002": "an index of its is damaged: `reindex database`, then `anju verify`",

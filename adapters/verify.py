@@ -17,6 +17,7 @@ class Verdict:
     hash: bytes
     position: int | None = None
     problem: str | None = None
+    archived: int = 0
 
     @property
     def holds(self) -> bool:
@@ -31,7 +32,7 @@ async def verify(
         head = await connection.fetchrow(SQL.head.sql)
         if head is None:
             return Verdict(0, GENESIS, 0, "the head of the log is missing")
-        last, checked = GENESIS, 0
+        last, checked, archived = GENESIS, 0, 0
         async for row in connection.cursor(SQL.chain.sql, prefetch=5000):
             position = row["notification_id"]
             if position != checked + 1:
@@ -41,6 +42,10 @@ async def verify(
                     checked + 1,
                     f"position {checked + 1} is missing: the next one is {position}",
                 )
+            if row["last"] is not None:
+                last, archived = row["hash"], archived + row["last"] - checked
+                checked = row["last"]
+                continue
             last = link(
                 last,
                 Record(
@@ -70,4 +75,4 @@ async def verify(
             )
         if last != head["hash"]:
             return Verdict(checked, last, checked, "the head's hash is not that of the last event")
-        return Verdict(checked, last)
+        return Verdict(checked, last, archived=archived)

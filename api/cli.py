@@ -17,7 +17,7 @@ from adapters.bus import bus
 from adapters.database import connect
 from adapters.migrate import migrate as run_migrations
 from adapters.verify import verify as verify_chain
-from api import backup_cli
+from api import archive_cli, backup_cli
 from api import demo as demonstration
 from api.bootstrap import face_finder, system
 from api.console import AsJson, bar, err, out, print_json, reporter
@@ -44,6 +44,7 @@ models = typer.Typer(
 )
 app.add_typer(models, name="models")
 backup_cli.register(app)
+app.add_typer(archive_cli.archive, name="archive")
 
 
 def main() -> None:

@@ -20,6 +20,9 @@ class Settings(BaseSettings):
     )
     nats_url: str | None = Field(None, description="NATS with JetStream: nats://host:4222")
     data_dir: Path = Field(Path(".anju"), description="keys, models, and the data of the embedded servers")
+    archive_dir: Path | None = Field(
+        None, description="where archives of old observations are, for whoever reads them again"
+    )
     models_dir: Path | None = Field(None, description="where model files are looked for first")
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
