@@ -31,6 +31,11 @@ class Encoded:
     rows: Sequence[Row]
     metadata: str
 
+    @property
+    def aggregates(self) -> frozenset[UUID]:
+        """What it is about."""
+        return frozenset(row.originator_id for row in self.rows)
+
 
 def encode(request: Request) -> Encoded | AnjuError:
     """`request` with its events encoded, or why it cannot be stored."""
@@ -39,11 +44,14 @@ def encode(request: Request) -> Encoded | AnjuError:
             Row(event.originator_id, event.originator_version, *codec.encode(event))
             for event in request.events
         ]
+        metadata = msgspec.json.encode(request.metadata, order="sorted").decode()
     except AnjuError as error:
         return error
+    except (TypeError, ValueError) as error:
+        return InvalidError(f"the metadata of request {request.id} cannot be stored: {error}")
     if not rows:
         return InvalidError("the request has no events")
-    return Encoded(request.id, rows, msgspec.json.encode(request.metadata, order="sorted").decode())
+    return Encoded(request.id, rows, metadata)
 
 
 def columns(requests: Sequence[Encoded]) -> tuple[Sequence[object], ...]:
@@ -100,8 +108,16 @@ class Decision:
         return replace(appended[self.request.id], repeated=self.repeats)
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A request that stands in the log already: where, and what it was about."""
+
+    place: Appended
+    aggregates: frozenset[UUID]
+
+
 def decide(
-    requests: Sequence[Encoded], versions: Mapping[UUID, int], earlier: Mapping[UUID, Appended]
+    requests: Sequence[Encoded], versions: Mapping[UUID, int], earlier: Mapping[UUID, Earlier]
 ) -> list[Decision]:
     """Decide each request in order. versions: of every aggregate in them. earlier: requests that stand in the log already."""
     now = dict(versions)
@@ -110,16 +126,25 @@ def decide(
     for request in requests:
         if request.id in earlier:
             found = earlier[request.id]
-            decision = Decision(request, Appended(found.first, found.last, repeated=True))
+            known = _misused(request, found.aggregates) or replace(found.place, repeated=True)
+            decision = Decision(request, known)
         elif request.id in decisions:
             before = decisions[request.id]
-            decision = Decision(request, before.known, repeats=before.known is None)
+            refused = _misused(request, before.request.aggregates) or before.known
+            decision = Decision(request, refused, repeats=refused is None)
         else:
             decision = decisions[request.id] = Decision(request, _conflict(request, now))
             if decision.accepted:
                 now.update({row.originator_id: row.originator_version for row in request.rows})
         decided.append(decision)
     return decided
+
+
+def _misused(request: Encoded, aggregates: frozenset[UUID]) -> InvalidError | None:
+    """The refusal of a request whose id belongs to another one, about `aggregates`."""
+    if request.aggregates == aggregates:
+        return None
+    return InvalidError(f"request id {request.id} was used for something else: each request needs its own")
 
 
 def _conflict(request: Encoded, versions: Mapping[UUID, int]) -> ConflictError | None:

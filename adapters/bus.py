@@ -159,14 +159,16 @@ class Bus:
 
     async def counts(self) -> dict[str, int]:
         """How many messages each stream holds."""
-        return {
-            name: (await self._stream.stream_info(name)).state.messages
-            for name in ("OBSERVATIONS", "DEAD_LETTERS")
-        }
+        with _reaching("count its messages"):
+            return {
+                name: (await self._stream.stream_info(name)).state.messages
+                for name in ("OBSERVATIONS", "DEAD_LETTERS")
+            }
 
     async def backlog(self) -> int:
         """Observations that are not settled yet."""
-        info = await self._stream.consumer_info("OBSERVATIONS", "ingest")
+        with _reaching("count what waits"):
+            info = await self._stream.consumer_info("OBSERVATIONS", "ingest")
         return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
 
     @property

@@ -7,6 +7,7 @@ left of it appended in the same transaction.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,11 +15,13 @@ from uuid import UUID
 import aiosql
 import asyncpg
 
-from adapters.batch import Encoded, Result, columns, decide, place, predecessors
-from adapters.database import connect
+from adapters.batch import Earlier, Encoded, Result, columns, decide, place, predecessors
+from adapters.database import LOST, connect
 from domain.ports import Appended
 
 SQL: Any = aiosql.from_path(Path(__file__).parent / "event_log.sql", "asyncpg", mandatory_parameters=False)
+
+CLOSE_TIMEOUT = 3.0
 
 
 class Committer:
@@ -49,9 +52,11 @@ class Committer:
             connection.terminate()
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; a lost one is dropped."""
         if self._connection is not None:
-            await self._connection.close()
+            with suppress(*LOST, asyncpg.PostgresError):
+                await self._connection.close(timeout=CLOSE_TIMEOUT)
+        self.forget()
 
 
 async def _commit_locked(connection: asyncpg.Connection, requests: Sequence[Encoded]) -> list[Result]:
@@ -60,7 +65,11 @@ async def _commit_locked(connection: asyncpg.Connection, requests: Sequence[Enco
         SQL.situation.sql, list(predecessors(requests)), [request.id for request in requests]
     )
     versions = {row["id"]: row["first"] for row in rows if row["kind"] == "version"}
-    earlier = {row["id"]: Appended(row["first"], row["last"]) for row in rows if row["kind"] == "request"}
+    earlier = {
+        row["id"]: Earlier(Appended(row["first"], row["last"]), frozenset(row["aggregates"]))
+        for row in rows
+        if row["kind"] == "request"
+    }
     decisions = decide(requests, versions, earlier)
     accepted = [decision.request for decision in decisions if decision.accepted]
     appended: dict[UUID, Appended] = {}

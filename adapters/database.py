@@ -10,15 +10,36 @@ from adapters.refusals import refusal
 from domain.errors import UnavailableError
 
 ROLE = "anju_app"
-LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, OSError)
-"""What a database that is gone, going or not there yet looks like."""
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asyncpg's word for a backend that was terminated between two statements
+    asyncpg.AdminShutdownError,  # a restart, or pg_terminate_backend
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.TransactionRollbackError,  # a deadlock or a serialisation failure: nothing was done
+    OSError,  # TimeoutError is one
+)
+"""What a database that is gone, going, not there yet or too busy looks like: the same again may succeed."""
+
+CONNECT_TIMEOUT = 10.0
+STATEMENT_TIMEOUT = 60.0
+"""Seconds; waiting for a lock included, so that nobody waits for ever for one that is stuck."""
 
 _SETTINGS = {"role": ROLE, "application_name": "anju", "jit": "off"}
 
 
 async def connect(database_url: str) -> asyncpg.Connection:
     """One connection. UnavailableError if the server does not let us be ROLE; what is LOST surfaces."""
-    return await _connect(database_url, server_settings=_SETTINGS, command_timeout=60)
+    return await _connect(
+        database_url,
+        server_settings=_SETTINGS,
+        timeout=CONNECT_TIMEOUT,
+        command_timeout=STATEMENT_TIMEOUT,
+    )
 
 
 @contextmanager
@@ -35,7 +56,9 @@ def refusals(what: str) -> Iterator[None]:
 async def connect_as_login(database_url: str) -> asyncpg.Connection:
     """One connection as whoever the address logs in as, for what the application may not do; UnavailableError."""
     with refusals("the database does not let us in"):
-        return await asyncpg.connect(database_url, server_settings={"application_name": "anju"}, timeout=10)
+        return await asyncpg.connect(
+            database_url, server_settings={"application_name": "anju"}, timeout=CONNECT_TIMEOUT
+        )
 
 
 def create_pool(database_url: str, *, largest: int = 20) -> asyncpg.Pool:
@@ -46,7 +69,8 @@ def create_pool(database_url: str, *, largest: int = 20) -> asyncpg.Pool:
         min_size=1,
         max_size=largest,
         server_settings=_SETTINGS,
-        command_timeout=60,
+        timeout=CONNECT_TIMEOUT,
+        command_timeout=STATEMENT_TIMEOUT,
     )
 
 

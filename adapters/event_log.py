@@ -37,8 +37,8 @@ class PostgresLog:
     async def append_all(self, requests: Sequence[Request]) -> "list[Appended | Exception]":
         return list(await self._writer.append_all(requests))
 
-    async def find(self, request_id: UUID) -> Appended | None:
-        (row,) = await self._fetch(SQL.find_request.sql, request_id)
+    async def find(self, request_id: UUID, aggregate_id: UUID | None = None) -> Appended | None:
+        (row,) = await self._fetch(SQL.find_request.sql, request_id, aggregate_id)
         return None if row["first"] is None else Appended(row["first"], row["last"], repeated=True)
 
     async def load(self, kind: type[A], aggregate_id: UUID) -> A:

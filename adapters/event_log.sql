@@ -5,17 +5,18 @@ begin; select lock_log()
 -- Under the lock: one row for each aggregate with its version, one for each request that was appended before.
 -- $1 uuid[] aggregates, $2 uuid[] requests
 select 'version' as kind, id, coalesce((select max(originator_version) from events where originator_id = id), 0)::bigint as first,
-       null::bigint as last
+       null::bigint as last, null::uuid[] as aggregates
   from unnest($1::uuid[]) as id
 union all
-select 'request', request_id, min(notification_id), max(notification_id)
+select 'request', request_id, min(notification_id), max(notification_id), array_agg(distinct originator_id)
   from events where request_id = any($2::uuid[]) group by request_id
 
 -- name: append
 select append_events($1, $2, $3, $4, $5, $6, $7, $8)
 
 -- name: find_request
-select min(notification_id) as first, max(notification_id) as last from events where request_id = $1
+select min(notification_id) as first, max(notification_id) as last
+  from events where request_id = $1 and ($2::uuid is null or originator_id = $2)
 
 -- name: load
 select originator_version, topic, state from events where originator_id = $1 order by originator_version
@@ -32,9 +33,12 @@ select notification_id, topic, recorded_at, metadata, state
 select position, hash from log_head
 
 -- name: chain
--- Every row, and every stretch that is archived instead (last is not null): its position, and its hash at last.
-select notification_id, null::bigint as last, recorded_at, originator_id, originator_version, request_id, topic, metadata, state, hash
+-- Every row, and every stretch that is archived instead of rows (through is not null): its first position, and its hash at the last.
+-- A time that no calendar of ours has is none.
+select notification_id, null::bigint as through, category,
+       case when recorded_at between '0002-01-01Z' and '9998-12-31Z' then recorded_at end as recorded_at,
+       originator_id, originator_version, request_id, topic, metadata, state, hash
   from events
 union all
-select first, last, null, null, null, null, null, null, null, hash from archived_stretches
+select first, last, null, null, null, null, null, null, null, null, hash from archived_stretches
  order by notification_id

@@ -2,16 +2,21 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 import asyncpg
 
-from adapters.database import connect
-from domain.errors import AnjuError
+from adapters.database import LOST, connect
+from domain.errors import UnavailableError
 
 logger = logging.getLogger("anju.tail")
 CHANNELS = ("log", "projections")
+HEARTBEAT = 15.0
+"""Seconds after which the connection is asked whether it is still there: a network that went away says nothing by itself."""
+RETRY = 1.0
+"""Seconds before a lost connection is made again."""
 
 
 class Tail:
@@ -35,7 +40,10 @@ class Tail:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def wait(self, name: str, beyond: int, timeout: float) -> None:  # noqa: ASYNC109  (a bound, not a deadline)
-        """Return when `name` ("log" or a projection's) was heard to pass position `beyond`, or after `timeout` seconds."""
+        """Return when `name` ("log" or a projection's) was heard to pass position `beyond`, or after `timeout` seconds.
+
+        Also when the connection was made again, because something may have been missed: look, and wait again.
+        """
         if self._heard.get(name, 0) > beyond:
             return
         waiter = (name, beyond, asyncio.get_running_loop().create_future())
@@ -52,9 +60,9 @@ class Tail:
         while True:
             try:
                 await self._listen_once()
-            except (AnjuError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                logger.warning("the listening connection is lost (%s): made again in a second", error)
-            await asyncio.sleep(1)
+            except (UnavailableError, asyncpg.PostgresError, *LOST) as error:
+                logger.warning("the listening connection is lost: %r", error)
+            await asyncio.sleep(RETRY)
 
     async def _listen_once(self) -> None:
         lost = asyncio.Event()
@@ -63,7 +71,13 @@ class Tail:
         try:
             for channel in CHANNELS:
                 await connection.add_listener(channel, self._hear)
-            await lost.wait()
+            for _name, _beyond, woken in self._waiting:
+                _wake(woken)
+            while not lost.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(HEARTBEAT):
+                        await lost.wait()
+                await connection.execute("select", timeout=HEARTBEAT)
         finally:
             connection.terminate()
 
@@ -71,5 +85,10 @@ class Tail:
         name, _, position = payload.rpartition(" ") if channel == "projections" else ("log", "", payload)
         self._heard[name] = max(int(position), self._heard.get(name, 0))
         for waiting, beyond, woken in self._waiting:
-            if waiting == name and self._heard[name] > beyond and not woken.done():
-                woken.set_result(None)
+            if waiting == name and self._heard[name] > beyond:
+                _wake(woken)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

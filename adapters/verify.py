@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 
 from adapters.commit import SQL
 from domain.chain import GENESIS, Record, link
+
+STEP = 5000
+"""Events fetched at a time, and between two words about the progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,46 +37,46 @@ async def verify(
         if head is None:
             return Verdict(0, GENESIS, 0, "the head of the log is missing")
         last, checked, archived = GENESIS, 0, 0
-        async for row in connection.cursor(SQL.chain.sql, prefetch=5000):
-            position = row["notification_id"]
-            if position != checked + 1:
-                return Verdict(
-                    checked,
-                    last,
-                    checked + 1,
-                    f"position {checked + 1} is missing: the next one is {position}",
-                )
-            if row["last"] is not None:
-                last, archived = row["hash"], archived + row["last"] - checked
-                checked = row["last"]
-                continue
-            last = link(
-                last,
-                Record(
-                    position,
-                    row["recorded_at"],
-                    row["originator_id"],
-                    row["originator_version"],
-                    row["request_id"],
-                    row["topic"],
-                    row["metadata"],
-                    row["state"],
-                ),
-            )
-            if last != row["hash"]:
-                return Verdict(
-                    checked,
-                    last,
-                    position,
-                    f"position {position} is not what was appended: its hash does not follow",
-                )
-            checked = position
-            if progress is not None and checked % 5000 == 0:
+        async for row in connection.cursor(SQL.chain.sql, prefetch=STEP):
+            problem = _problem(row, checked + 1, last)
+            if problem is not None:
+                return Verdict(checked, last, checked + 1, problem)
+            last = row["hash"]
+            archived += row["through"] - checked if row["through"] else 0
+            checked = row["through"] or checked + 1
+            if progress is not None and checked % STEP == 0:
                 progress(checked, head["position"])
-        if checked != head["position"]:
-            return Verdict(
-                checked, last, checked + 1, f"the log ends at {checked}, its head says {head['position']}"
-            )
-        if last != head["hash"]:
-            return Verdict(checked, last, checked, "the head's hash is not that of the last event")
-        return Verdict(checked, last, archived=archived)
+    if checked != head["position"]:
+        first = min(checked, head["position"]) + 1
+        return Verdict(checked, last, first, f"the log ends at {checked}, its head says {head['position']}")
+    if last != head["hash"]:
+        return Verdict(checked, last, checked, "the head's hash is not that of the last event")
+    return Verdict(checked, last, archived=archived)
+
+
+def _problem(row: Any, expected: int, previous: bytes) -> str | None:
+    """What is wrong with `row`, where position `expected` should be; None if it is what was appended there."""
+    position = row["notification_id"]
+    if position != expected:
+        return f"position {expected} is missing: the next one is {position}"
+    if row["through"] is not None:
+        return None
+    if row["category"] != row["topic"].partition(".")[0]:
+        return (
+            f"position {position} lies in the partition {row['category']!r}, where its topic does not belong"
+        )
+    if row["recorded_at"] is None or row["hash"] != link(
+        previous,
+        Record(
+            position,
+            row["recorded_at"],
+            row["originator_id"],
+            row["originator_version"],
+            row["request_id"],
+            row["topic"],
+            row["metadata"],
+            row["state"],
+        ),
+    ):
+        return f"position {position} is not what was appended: its hash does not follow"
+    return None

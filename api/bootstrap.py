@@ -20,6 +20,7 @@ from recognition.models import SFACE, YUNET, Progress, ensure, locate_pack
 from recognition.packs import InsightFacePack
 
 Clock = Callable[[], datetime]
+NO_SCHEMA = "the database has no schema yet: run `anju migrate`"
 
 
 def wall_clock() -> datetime:
@@ -41,16 +42,20 @@ class System:
 
 
 @asynccontextmanager
-async def connected_pool(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
-    """Connections to the database; UnavailableError says that it does not answer."""
+async def database(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
+    """Connections to the database; UnavailableError says that it does not answer, or has no schema."""
     url = settings.require_database_url
     try:
         pool = await create_pool(url)
+    except asyncpg.InvalidParameterValueError as error:  # the role that the schema brings is not there
+        raise UnavailableError(NO_SCHEMA) from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise UnavailableError(
             f"the database does not answer: {error}; is ANJU_DATABASE_URL right?"
         ) from error
     async with pool:
+        if await pool.fetchval("select to_regclass('projections')") is None:
+            raise UnavailableError(NO_SCHEMA)
         yield pool
 
 
@@ -60,8 +65,7 @@ async def system(
 ) -> AsyncIterator[System]:
     """Start what `settings` say, and stop all of it on leaving, in the opposite order."""
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(connected_pool(settings))
-        await _require_schema(pool)
+        pool = await stack.enter_async_context(database(settings))
         log = await stack.enter_async_context(
             event_log(pool, settings.require_database_url, archive_dir=settings.archive_dir)
         )
@@ -83,8 +87,3 @@ def face_finder(settings: Settings, progress: Progress, pack: str | None = None)
             "packs are not fetched: their weights are for non-commercial research only"
         )
     return InsightFacePack(folder.name, folder.parent)
-
-
-async def _require_schema(pool: asyncpg.Pool) -> None:
-    if await pool.fetchval("select to_regclass('projections')") is None:
-        raise UnavailableError("the database has no schema yet: run `anju migrate`")

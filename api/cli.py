@@ -2,31 +2,34 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 import typer
 import uvloop
+from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from adapters.bus import bus
-from adapters.database import connect
 from adapters.migrate import migrate as run_migrations
 from adapters.verify import verify as verify_chain
 from api import archive_cli, backup_cli
 from api import demo as demonstration
-from api.bootstrap import face_finder, system
-from api.console import AsJson, bar, err, out, print_json, reporter
+from api.bootstrap import database, face_finder, system
 from api.http import application
 from api.serving import serving, until_signalled
 from api.settings import Settings, load_settings
 from api.tokens import load_issuer
 from api.workers import work as run_workers
-from domain.errors import AnjuError
+from domain.errors import AnjuError, InvalidError
 from domain.observation import GateRef
 from domain.people import Person, Role, Scope
 from domain.site import site_id
@@ -43,32 +46,73 @@ models = typer.Typer(
     help="Model files: what they are, whether they are here and whole.", no_args_is_help=True
 )
 app.add_typer(models, name="models")
-backup_cli.register(app)
 app.add_typer(archive_cli.archive, name="archive")
+backup_cli.register(app)
+
+out = Console()
+err = Console(stderr=True)
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Where to serve HTTP (8000); 0 finds a free one.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def main() -> None:
     """The entry point: a refusal is one line on stderr and exit code 1."""
     try:
-        app()
+        app(prog_name="anju")
     except AnjuError as error:
-        err.print(f"[red]{error.code}[/red] {error}", highlight=False, markup=True)
+        err.print(f"[red]{error.code}[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise SystemExit(1) from error
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
 
-@app.callback()
-def _logging() -> None:
-    level = load_settings().log_level
+def _settings(**given: object) -> Settings:
+    """The settings, and logging as they say."""
+    settings = load_settings(**given)
     logging.basicConfig(
-        level=level, format="%(name)s: %(message)s", handlers=[RichHandler(console=err, show_path=False)]
+        level=settings.log_level,
+        format="%(name)s: %(message)s",
+        handlers=[RichHandler(console=err, show_path=False)],
     )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for chatty in ("alembic", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    return settings
+
+
+def _gate(text: str) -> GateRef:
+    try:
+        return GateRef.parse(text)
+    except InvalidError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return uvloop.run(coroutine)
+
+
+def _print_json(value: object) -> None:
+    out.print_json(msgspec.json.encode(value).decode())
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """A progress bar on stderr; silent when that is not a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
+        yield bar
+
+
+def _model_progress(bar: Progress) -> model_files.Progress:
+    tasks: dict[str, Any] = {}
+
+    def progress(description: str, done: int, total: int | None) -> None:
+        if description not in tasks:
+            tasks[description] = bar.add_task(description, total=total)
+        bar.update(tasks[description], completed=done, total=total)
+
+    return progress
 
 
 @app.command()
@@ -80,31 +124,30 @@ def demo(
             "--headless-check", help="Run everything, check what comes back, and exit (0: all as put in)."
         ),
     ] = False,
-    port: Annotated[int | None, typer.Option(help="Where to serve HTTP; 0 finds a free one.")] = None,
+    port: Port = None,
 ) -> None:
     """Start everything on this machine, drive the Rui'an scenario through it, and stay up until Ctrl-C."""
-    settings = load_settings(port=port)
+    settings = _settings(port=port)
     raise SystemExit(_run(demonstration.run(settings, out, stay=not headless_check)))
 
 
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    port: Port = None,
 ) -> None:
     """Serve the API. Workers run apart: `anju work`."""
-    settings = load_settings(host=host, port=port)
+    settings = _settings(host=host, port=port)
 
     async def main() -> None:
         async with (
             system(settings, with_bus=settings.nats_url is not None) as running,
             serving(application(running), settings.host, settings.port) as url,
-            until_signalled() as stop,
         ):
-            err.print(f"Anju answers at {url} (Ctrl-C stops it)")
-            await stop.wait()
+            err.print(f"Anju answers at {url} (Ctrl-C stops it)", soft_wrap=True)
+            await asyncio.Event().wait()
 
-    _run(main())
+    _run(until_signalled(main()))
 
 
 @app.command()
@@ -115,23 +158,14 @@ def work(
 ) -> None:
     """Run the workers (all of them, if none is named) until Ctrl-C."""
     every = not (ingest or projections)
-    settings = load_settings()
+    settings = _settings()
 
     async def main() -> None:
-        async with system(settings, with_bus=ingest or every) as running, until_signalled() as stop:
-            workers = asyncio.create_task(
-                run_workers(running, ingesting=ingest or every, projecting=projections or every)
-            )
-            stopped = asyncio.create_task(stop.wait())
+        async with system(settings, with_bus=ingest or every) as running:
             err.print("working (Ctrl-C stops it)")
-            await asyncio.wait({workers, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if workers.done():
-                await workers
-            workers.cancel()
-            stopped.cancel()
-            await asyncio.gather(workers, stopped, return_exceptions=True)
+            await run_workers(running, ingesting=ingest or every, projecting=projections or every)
 
-    _run(main())
+    _run(until_signalled(main()))
 
 
 @app.command()
@@ -139,7 +173,10 @@ def recognise(
     source: Annotated[
         Path, typer.Argument(help="An image, a folder of images, or a video file.", exists=True)
     ],
-    gate: Annotated[str, typer.Option(help="Where it was taken, as SITE.GATE, such as runjinyuan.main.")],
+    gate: Annotated[
+        GateRef,
+        typer.Option(parser=_gate, metavar="SITE.GATE", help="Where it was taken, such as runjinyuan.main."),
+    ],
     *,
     at: Annotated[
         datetime | None, typer.Option(help="When it was taken (UTC); the file's own time if not given.")
@@ -153,31 +190,30 @@ def recognise(
     as_json: AsJson = False,
 ) -> None:
     """Find the faces in SOURCE and publish an observation of each on the bus."""
-    settings = load_settings()
-    place = GateRef.parse(gate)
+    settings = _settings()
 
     async def main() -> Summary:
-        with bar() as shown:
-            finder = await asyncio.to_thread(face_finder, settings, reporter(shown), pack)
-            task = shown.add_task(source.name, total=None)
+        with _bar() as bar:
+            finder = await asyncio.to_thread(face_finder, settings, _model_progress(bar), pack)
+            task = bar.add_task(source.name, total=None)
             async with bus(settings.require_nats_url) as connection:
                 return await observe(
                     source,
-                    place,
+                    gate,
                     finder,
                     connection,
                     started_at=at.replace(tzinfo=UTC) if at else None,
                     every=every,
-                    report=lambda so_far: shown.update(task, completed=so_far.frames),
+                    report=lambda so_far: bar.update(task, completed=so_far.frames),
                 )
 
     summary = _run(main())
     if as_json:
-        print_json(summary)
+        _print_json(summary)
     else:
-        out.print(f"{summary.faces} faces in {summary.frames} frames, published for {place}")
+        out.print(f"{summary.faces} faces in {summary.frames} frames, published for {gate}", highlight=False)
         for path, reason in summary.unreadable:
-            err.print(f"{path}: {reason}", highlight=False, markup=False)
+            err.print(f"{path}: {reason}", highlight=False, markup=False, soft_wrap=True)
     if summary.unreadable:
         raise SystemExit(1)
 
@@ -185,9 +221,9 @@ def recognise(
 @app.command()
 def migrate(*, as_json: AsJson = False) -> None:
     """Bring the database's schema up to date; running it again changes nothing."""
-    before, now = run_migrations(load_settings().require_database_url)
+    before, now = run_migrations(_settings().require_database_url)
     if as_json:
-        print_json({"before": before, "now": now})
+        _print_json({"before": before, "now": now})
     else:
         out.print(f"schema {now}" + ("" if before == now else f" (was {before or 'empty'})"))
 
@@ -195,22 +231,19 @@ def migrate(*, as_json: AsJson = False) -> None:
 @app.command()
 def verify(*, as_json: AsJson = False) -> None:
     """Recompute the log's hash chain; exit 1 and the first bad position if it does not hold."""
-    settings = load_settings()
+    settings = _settings()
 
     async def main() -> Any:
-        connection = await connect(settings.require_database_url)
-        with bar() as shown:
-            task = shown.add_task("events", total=None)
-            try:
+        async with database(settings) as pool, pool.acquire() as connection:
+            with _bar() as bar:
+                task = bar.add_task("events", total=None)
                 return await verify_chain(
-                    connection, lambda n, total: shown.update(task, completed=n, total=total)
+                    connection, lambda n, total: bar.update(task, completed=n, total=total)
                 )
-            finally:
-                await connection.close()
 
     verdict = _run(main())
     if as_json:
-        print_json(
+        _print_json(
             {
                 "holds": verdict.holds,
                 "events": verdict.events,
@@ -220,9 +253,9 @@ def verify(*, as_json: AsJson = False) -> None:
             }
         )
     elif verdict.holds:
-        out.print(f"the chain holds: {verdict.events} events, last hash {verdict.hash.hex()}")
+        out.print(f"the chain holds: {verdict.events} events, last hash {verdict.hash.hex()}", soft_wrap=True)
     else:
-        err.print(f"[red]the chain is broken[/red]: {verdict.problem}")
+        err.print(f"[red]the chain is broken[/red]: {verdict.problem}", soft_wrap=True)
     raise SystemExit(0 if verdict.holds else 1)
 
 
@@ -244,7 +277,7 @@ def token(
         Scope(township, _site(site)),
         frozenset(unit or []),
     )
-    typer.echo(load_issuer(load_settings().data_dir).sign(holder, datetime.now(UTC)))
+    typer.echo(load_issuer(_settings().data_dir).sign(holder, datetime.now(UTC)))
 
 
 def _site(code: str | None) -> UUID | None:
@@ -254,21 +287,21 @@ def _site(code: str | None) -> UUID | None:
 @models.command("list")
 def models_list(*, as_json: AsJson = False) -> None:
     """Every model file Anju knows: purpose, licence, and where it is on this machine."""
-    _show_models(load_settings(), as_json=as_json)
+    _show_models(_settings(), as_json=as_json)
 
 
 @models.command("verify")
 def models_verify(*, as_json: AsJson = False) -> None:
     """Check the digest of every model file; exit 1 if one is missing or another file."""
-    raise SystemExit(0 if _show_models(load_settings(), as_json=as_json) else 1)
+    raise SystemExit(0 if _show_models(_settings(), as_json=as_json) else 1)
 
 
 @models.command("fetch")
 def models_fetch() -> None:
     """Fetch the model files that are not here, and check them."""
-    settings = load_settings()
-    with bar() as shown:
-        paths = model_files.ensure(settings.models_dirs, progress=reporter(shown))
+    settings = _settings()
+    with _bar() as bar:
+        paths = model_files.ensure(settings.models_dirs, progress=_model_progress(bar))
     for name, path in paths.items():
         out.print(f"{name}: {path}", highlight=False)
 
@@ -276,7 +309,7 @@ def models_fetch() -> None:
 def _show_models(settings: Settings, *, as_json: bool) -> bool:
     found = model_files.verify(settings.models_dirs)
     if as_json:
-        print_json(
+        _print_json(
             [
                 {"name": v.model.name, "file": v.model.file, "path": v.path and str(v.path), "ok": v.ok}
                 for v in found

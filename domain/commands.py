@@ -96,7 +96,7 @@ async def act(
                 )
             method(aggregate, by=order.by, at=order.at, **fields)
         except AnjuError:
-            earlier = await log.find(order.request_id)
+            earlier = await log.find(order.request_id, aggregate_id)
             if earlier is None:
                 raise
             return Done(aggregate_id, aggregate.version, earlier.last, repeated=True)

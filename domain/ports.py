@@ -56,13 +56,17 @@ class EventLog(Protocol):
     """The truth: append-only, gapless, hash-chained."""
 
     async def append(self, request: Request) -> Appended:
-        """Durable when it returns. ConflictError if an aggregate has moved on; UnavailableError if the store cannot be reached."""
+        """Durable when it returns. A caller that is cancelled does not know whether it was appended: the same id tells.
+
+        ConflictError if an aggregate has moved on; InvalidError if the id was used for another aggregate, or an event cannot be
+        stored; UnavailableError if the store cannot be reached.
+        """
 
     async def append_all(self, requests: Sequence[Request]) -> list[Appended | Exception]:
         """Append many requests in one transaction; each succeeds or fails alone, and results come in the order given."""
 
-    async def find(self, request_id: UUID) -> Appended | None:
-        """What an earlier request with this id became, if there was one."""
+    async def find(self, request_id: UUID, aggregate_id: UUID | None = None) -> Appended | None:
+        """What an earlier request with this id became (of `aggregate_id`, if it is given); None if there was none."""
 
     async def load(self, kind: type[A], aggregate_id: UUID) -> A:
         """The aggregate as it is now, replayed from its events; NotFoundError."""

@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
+import httpx
 import nats as nats_client
 import pytest
+from asking import Asker
 from given import build_site
 
 from adapters.bus import STREAMS
@@ -20,7 +22,9 @@ from adapters.embedded import nats, postgres
 from adapters.event_log import PostgresLog, event_log
 from adapters.migrate import migrate
 from api.bootstrap import System, system
+from api.http import application
 from api.settings import Settings
+from api.workers import work
 from domain.site import Site
 
 DIRECTORY = Path(__file__).resolve().parents[1] / ".anju" / "test"
@@ -116,6 +120,23 @@ async def running(settings: Settings) -> AsyncIterator[System]:
     """The whole system on the test's own servers, without workers."""
     async with system(settings) as started:
         yield started
+
+
+@pytest.fixture
+async def working(running: System) -> AsyncIterator[System]:
+    """The whole system with its read models kept up."""
+    task = asyncio.create_task(work(running, ingesting=False, projecting=True))
+    yield running
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def asker(running: System) -> AsyncIterator[Asker]:
+    """Asks the API of `running`."""
+    transport = httpx.ASGITransport(application(running), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://anju") as client:
+        yield Asker(client, running.issuer)
 
 
 @pytest.fixture

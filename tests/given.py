@@ -1,13 +1,26 @@
-"""What tests begin with: people, orders and a site."""
+"""What tests begin with: people, orders, a site and an observation."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from hashlib import sha512
+from typing import Any
 from uuid import uuid4
 
 from adapters.event_log import PostgresLog
 from domain import commands
 from domain.commands import Order
+from domain.observation import FaceObservation, GateRef, ModelUse, observation_id
 from domain.people import CITY, Person, Role, Scope
 from domain.site import Direction, Gate, GateMode, Site, site_id
+
+
+async def until(condition: Callable[[], Awaitable[object]], seconds: float = 15.0) -> None:
+    """Wait until `condition` gives something true; TimeoutError if it never does."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110  (what is waited for happens in another process)
+            await asyncio.sleep(0.02)
+
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
@@ -33,3 +46,23 @@ async def build_site(log: PostgresLog, code: str = "runjinyuan", township: str =
     ):
         await commands.act(log, order(Role.ADMIN), Site, Site.add_gate, site_id(code), gate=gate)
     return await log.load(Site, site_id(code))
+
+
+def observation(
+    gate: str = "runjinyuan.main", native: str | None = None, at: datetime = NOW, **changed: Any
+) -> FaceObservation:
+    """A face in front of `gate`; the same `native` id gives the same observation."""
+    place = GateRef.parse(gate)
+    fields: dict[str, Any] = {
+        "id": observation_id(place, native or str(uuid4())),
+        "at": place,
+        "captured_at": at,
+        "box": (10.0, 20.0, 30.0, 40.0),
+        "score": 0.93,
+        "embedding": sha512(b"face").digest() * 8,
+        "detector": ModelUse("yunet", "a" * 64),
+        "embedder": ModelUse("sface", "b" * 64),
+        "frame_sha256": "c" * 64,
+        "latency_ms": 12.5,
+    }
+    return FaceObservation(**{**fields, **changed})

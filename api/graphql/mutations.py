@@ -9,10 +9,15 @@ from uuid import UUID
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.types import CommandResult, Position
+from api.graphql.types import CommandResult, GateInput, Position
 from domain import commands
+from domain.errors import NotFoundError
 from domain.incident import Incident, Source
-from domain.site import site_id
+from domain.observation import require_code
+from domain.site import Gate, Site, site_id
+
+INPUTS: dict[Any, type[Any]] = {Gate: GateInput}
+"""Records of the domain that a command takes, and how they are written in GraphQL."""
 
 
 def _result(done: commands.Done) -> CommandResult:
@@ -25,7 +30,9 @@ def command(kind: type[Any], method: Callable[..., None]) -> Any:
     """The mutation that calls `method` of the aggregate `kind`: its keyword arguments become the mutation's."""
     hints = get_type_hints(method)
     fields = {
-        name: hints[name] for name in inspect.signature(method).parameters if name not in {"self", "by", "at"}
+        name: INPUTS.get(hints[name], hints[name])
+        for name in inspect.signature(method).parameters
+        if name not in {"self", "by", "at"}
     }
 
     async def resolve(
@@ -37,12 +44,20 @@ def command(kind: type[Any], method: Callable[..., None]) -> Any:
     ) -> CommandResult:
         order = info.context.order(request_id)
         log = info.context.system.log
+        values = {
+            name: value.of_domain() if isinstance(value, GateInput) else value
+            for name, value in given.items()
+        }
         return _result(
-            await commands.act(log, order, kind, method, id, expected_version=expected_version, **given)
+            await commands.act(log, order, kind, method, id, expected_version=expected_version, **values)
         )
 
     _take_arguments(resolve, fields)
-    return strawberry.mutation(resolver=resolve, description=inspect.getdoc(method))
+    return strawberry.mutation(
+        resolver=resolve,
+        description=inspect.getdoc(method),
+        metadata={"command": f"{kind.TOPIC}.{method.__name__}"},
+    )
 
 
 def _take_arguments(resolve: Callable[..., Awaitable[CommandResult]], fields: dict[str, Any]) -> None:
@@ -65,7 +80,10 @@ def _take_arguments(resolve: Callable[..., Awaitable[CommandResult]], fields: di
 class Mutation:
     """What can be done. Every mutation takes `requestId`: given twice, it is done once."""
 
-    @strawberry.mutation(description="上报: report an incident at a site, named by its code.")
+    @strawberry.mutation(
+        description="上报: report an incident at a site, named by its code.",
+        metadata={"command": "incident.report"},
+    )
     async def report_incident(
         self,
         info: Info,
@@ -76,15 +94,19 @@ class Mutation:
         occurred_at: datetime | None = None,
         request_id: UUID | None = None,
     ) -> CommandResult:
-        done = await commands.report_incident(
-            info.context.system.log,
-            info.context.order(request_id),
-            site_id=site_id(site),
-            source=source,
-            category=category,
-            description=description,
-            occurred_at=occurred_at,
-        )
+        place = site_id(require_code(site, "site"))
+        try:
+            done = await commands.report_incident(
+                info.context.system.log,
+                info.context.order(request_id),
+                site_id=place,
+                source=source,
+                category=category,
+                description=description,
+                occurred_at=occurred_at,
+            )
+        except NotFoundError:
+            raise NotFoundError(f"there is no site {site!r}") from None
         return _result(done)
 
     accept_incident = command(Incident, Incident.accept)
@@ -93,3 +115,20 @@ class Mutation:
     start_handling = command(Incident, Incident.start_handling)
     give_feedback = command(Incident, Incident.give_feedback)
     verify_incident = command(Incident, Incident.verify)
+
+    @strawberry.mutation(
+        description="A new site of the programme; its code is its name for ever.",
+        metadata={"command": "site.plan"},
+    )
+    async def plan_site(
+        self, info: Info, code: str, name: str, township: str, request_id: UUID | None = None
+    ) -> CommandResult:
+        order = info.context.order(request_id)
+        return _result(
+            await commands.plan_site(info.context.system.log, order, code=code, name=name, township=township)
+        )
+
+    start_construction = command(Site, Site.start_construction)
+    accept_site = command(Site, Site.accept)
+    start_operation = command(Site, Site.start_operation)
+    add_gate = command(Site, Site.add_gate)

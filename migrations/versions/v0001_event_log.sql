@@ -73,6 +73,10 @@ begin
     if to_regclass(leaf) is not null then
         return;
     end if;
+    lock table only events_observation in share update exclusive mode; -- two writers may come to its edge at the same time
+    if to_regclass(leaf) is not null then
+        return;
+    end if;
     execute format('create table %I (like events including all)', leaf);
     execute format('create unique index %I on %I (originator_id, originator_version)', leaf || '_version', leaf);
     execute format('create trigger %I before truncate on %I for each statement execute function refuse_change()',
@@ -85,7 +89,7 @@ select ensure_observation_leaf(0);
 -- The one way into the log. Locks the head, decides whether every row may follow, gives positions and hashes, and moves the head.
 -- Row i is (originators[i], versions[i], topics[i], requests[i], metadata[i], states[i]); followed/followed_versions: aggregates that
 -- must be there, at least at that version. Returns the first position, or null (and nothing is written) if one of the requests is
--- there already or a predecessor is missing; a taken version is a unique_violation.
+-- there already, a new aggregate is, or a predecessor is missing; a taken version is a unique_violation.
 create function chain_step(state bytea, start bytea, record bytea) returns bytea
     language plpgsql immutable parallel safe as $$
 begin
@@ -110,6 +114,9 @@ declare
 begin
     select * into head from log_head for update;
     if exists (select from events where request_id = any(requests))
+        or exists ( -- a new aggregate that is there, in any partition: the unique indexes look only into their own
+            select from events where originator_id = any(array(
+                select fresh.id from unnest(originators, versions) as fresh (id, version) where fresh.version = 1)))
         or exists (
             select from unnest(followed, followed_versions) as predecessor (id, version)
              where not exists (
