@@ -49,6 +49,7 @@ async def attach(database_url: str, path: Path, progress: Progress) -> int:
     async with owning(database_url, f"{path.name} was not attached") as connection, connection.transaction():
         archive = await SQL.archive_of(connection, leaf=manifest.leaf)
         if archive is None:
+            await asyncio.to_thread(file.require_whole)
             raise NotFoundError(f"no leaf {manifest.leaf} was taken off this log: it has no use for {path}")
         kept = await connection.fetch(SQL.stretches.sql, archive["number"])
         await asyncio.to_thread(_require_same, file, archive)
