@@ -20,6 +20,7 @@ LOST = (
     asyncpg.IdleSessionTimeoutError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.LockNotAvailableError,  # lock_timeout: whoever holds it is stuck
     asyncpg.TransactionRollbackError,  # a deadlock or a serialisation failure: nothing was done
     OSError,  # TimeoutError is one
 )
@@ -27,9 +28,10 @@ LOST = (
 
 CONNECT_TIMEOUT = 10.0
 STATEMENT_TIMEOUT = 60.0
-"""Seconds; waiting for a lock included, so that nobody waits for ever for one that is stuck."""
+"""Seconds, after which the server or the network is taken for lost."""
 
-_SETTINGS = {"role": ROLE, "application_name": "anju", "jit": "off"}
+_SETTINGS = {"role": ROLE, "application_name": "anju", "jit": "off", "lock_timeout": "20s"}
+"""lock_timeout: nobody waits for ever for a lock, and no statement of a caller who has given up is still carried out."""
 
 
 async def connect(database_url: str) -> asyncpg.Connection:

@@ -11,7 +11,7 @@ import pytest
 from conftest import named
 from given import NOW, build_site, observation, order, person
 
-from adapters import commit, writer
+from adapters import commit, database, writer
 from adapters.database import create_pool
 from adapters.embedded import postgres
 from adapters.event_log import event_log
@@ -320,7 +320,7 @@ async def test_an_idle_writer_whose_backend_was_killed_appends_the_next(log, dat
 
 
 async def test_a_stuck_holder_of_the_lock_is_not_waited_for_for_ever(log, monkeypatch, database_url):
-    monkeypatch.setattr("adapters.database.STATEMENT_TIMEOUT", 0.2)
+    monkeypatch.setitem(database._SETTINGS, "lock_timeout", "100ms")
     monkeypatch.setattr(writer, "PATIENCE", 0.5)
     stuck = await asyncpg.connect(database_url)
     async with stuck.transaction():
