@@ -118,8 +118,8 @@ async def _leaf(connection: asyncpg.Connection, row: Any, youngest: int) -> Leaf
     checkpoint = await SQL.checkpoint(connection)
     last = await SQL.last_recorded(connection, lower=lower, upper=upper, days=youngest)
     why_not = None
-    if checkpoint < upper - 1:
-        why_not = f"the last checkpoint is at position {checkpoint}, before its end at {upper - 1}"
+    if checkpoint < upper:  # and so the row at the last checkpoint always stays
+        why_not = f"the last checkpoint is at position {checkpoint}, and its end at {upper - 1}: it must lie wholly before one (`anju checkpoint export`)"
     elif last is None:
         why_not = "there is nothing in it"
     elif last["young"]:

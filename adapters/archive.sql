@@ -26,9 +26,7 @@ select notification_id as last, recorded_at, clock_timestamp() - recorded_at < m
 -- A leaf's rows in order; `before` is the hash at the position before, where that is not the row before. $1 lower, $2 upper
 select notification_id, recorded_at, originator_id, originator_version, request_id, topic, metadata, state, hash,
        case when lag(notification_id) over (order by notification_id) is distinct from notification_id - 1 then coalesce(
-            (select hash from events earlier where earlier.notification_id = row.notification_id - 1),
-            (select hash from archived_stretches where last = row.notification_id - 1 limit 1),
-            decode(repeat('00', 32), 'hex')) end as before
+            chain_hash(notification_id - 1), decode(repeat('00', 32), 'hex')) end as before
   from events_observation as row
  where notification_id >= $1 and notification_id < $2
  order by notification_id
@@ -68,7 +66,7 @@ select first, last, hash from archive_stretches where archive = $1 order by last
 -- name: archives_over
 -- The archives that hold positions from $1 to $2.
 select distinct archive as number, file, sha256, categories
-  from archived_stretches join archives on number = archive where last >= $1 and first <= $2
+  from archived_stretches as stretch join archives on number = archive where stretch.last >= $1 and stretch.first <= $2
 
 -- name: stretches_over
 select first, last, archive from archived_stretches where last >= $1 and first <= $2 order by last

@@ -61,7 +61,9 @@ async def attach(database_url: str, path: Path, progress: Progress) -> int:
         return int(archive["rows"])
 
 
-async def check(connection: asyncpg.Connection, directory: Path, progress: Progress) -> list[Checked]:
+async def check(
+    connection: asyncpg.Connection, directory: Path, progress: Progress = lambda *_: None
+) -> list[Checked]:
     """Recompute the rows of every archive that is not in the log, from its file in `directory`."""
     checked = []
     for archive in [row async for row in SQL.detached(connection)]:

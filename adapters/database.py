@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from adapters.refusals import refusal
+from adapters.refusals import is_explained, refusal
 from domain.errors import UnavailableError
 
 ROLE = "anju_app"
@@ -49,9 +49,11 @@ def refusals(what: str) -> Iterator[None]:
     """Inside, what the database refuses is an UnavailableError that begins with `what` and says what to do."""
     try:
         yield
-    except LOST as error:
-        raise UnavailableError(f"{what}: the database does not answer ({error}); is it running?") from error
-    except asyncpg.PostgresError as error:
+    except (asyncpg.PostgresError, *LOST) as error:
+        if isinstance(error, LOST) and not is_explained(error):
+            raise UnavailableError(
+                f"{what}: the database does not answer ({error!r}); is it running?"
+            ) from error
         raise refusal(what, error) from error
 
 

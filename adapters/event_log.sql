@@ -31,14 +31,3 @@ select notification_id, topic, recorded_at, metadata, state
 
 -- name: head
 select position, hash from log_head
-
--- name: chain
--- Every row, and every stretch that is archived instead of rows (through is not null): its first position, and its hash at the last.
--- A time that no calendar of ours has is none.
-select notification_id, null::bigint as through, category,
-       case when recorded_at between '0002-01-01Z' and '9998-12-31Z' then recorded_at end as recorded_at,
-       originator_id, originator_version, request_id, topic, metadata, state, hash
-  from events
-union all
-select first, last, null, null, null, null, null, null, null, null, hash from archived_stretches
- order by notification_id

@@ -32,6 +32,11 @@ _ADVICE = {
 }
 
 
+def is_explained(error: BaseException) -> bool:
+    """Whether we know what to do about it."""
+    return isinstance(error, asyncpg.PostgresError) and error.sqlstate in _ADVICE
+
+
 def refusal(what: str, error: asyncpg.PostgresError) -> UnavailableError:
     """`what` could not be done because of `error`: with PostgreSQL's words, and what to do where we know it."""
     advice = _ADVICE.get(error.sqlstate or "", "look at its log")

@@ -2,14 +2,14 @@
 
 import asyncio
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncpg
 
 from adapters.backup import DUMP, SQL, Manifest, check
 from adapters.copying import Progress, watched
-from adapters.database import connect, connect_as_login, refusals
+from adapters.database import connect_as_login, refusals
 from adapters.migrate import migrate
 from adapters.pgtools import find_tool, run_tool
 from adapters.verify import Verdict, verify
@@ -61,17 +61,11 @@ async def _prepare(connection: asyncpg.Connection, manifest: Manifest) -> None:
 
 
 async def _verified(database_url: str, manifest: Manifest, progress: Progress) -> Verdict:
-    connection = await connect(database_url)
-    try:
-        with refusals("the restored log cannot be verified"):
-            verdict = await verify(connection, lambda done, total: progress("verifying", done, total))
-    finally:
-        connection.terminate()
-    if verdict.holds and verdict.hash.hex() != manifest.hash:
-        return Verdict(
-            verdict.events,
-            verdict.hash,
-            manifest.position,
-            "the log does not end where the backup's manifest says",
+    verdict = await verify(
+        database_url, progress=lambda done, total: progress("verifying", done, total), lend_a_hand=True
+    )
+    if verdict.holds and (verdict.events, verdict.hash.hex()) != (manifest.position, manifest.hash):
+        return replace(
+            verdict, position=verdict.events, problem="the log does not end where the backup's manifest says"
         )
     return verdict

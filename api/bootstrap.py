@@ -11,9 +11,11 @@ import asyncpg
 from adapters.bus import Bus, bus
 from adapters.database import create_pool
 from adapters.event_log import PostgresLog, event_log
+from adapters.signing import CHECKPOINT_KEY, Signer, make_key, read_key
 from adapters.tail import Tail
 from api.settings import Settings
 from api.tokens import Issuer, load_issuer
+from domain.checkpoint import PublicKey
 from domain.errors import NotFoundError, UnavailableError
 from recognition.faces import FaceEngine, FaceFinder
 from recognition.models import SFACE, YUNET, Progress, ensure, locate_pack
@@ -87,3 +89,14 @@ def face_finder(settings: Settings, progress: Progress, pack: str | None = None)
             "packs are not fetched: their weights are for non-commercial research only"
         )
     return InsightFacePack(folder.name, folder.parent)
+
+
+def checkpoint_signer(settings: Settings) -> Signer:
+    """Who signs this log's checkpoints; the key in the data folder is made if there is none."""
+    return Signer(settings.log_origin, make_key(settings.data_dir / CHECKPOINT_KEY))
+
+
+def checkpoint_key(settings: Settings) -> PublicKey | None:
+    """What checks this log's checkpoints; None if none was ever signed with this data folder."""
+    path = settings.data_dir / CHECKPOINT_KEY
+    return Signer(settings.log_origin, read_key(path)).public if path.exists() else None

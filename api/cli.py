@@ -2,29 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-import msgspec
 import typer
 import uvloop
-from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from adapters.bus import bus
 from adapters.migrate import migrate as run_migrations
-from adapters.verify import verify as verify_chain
 from api import archive_cli, backup_cli
 from api import demo as demonstration
-from api.bootstrap import database, face_finder, system
+from api.bootstrap import face_finder, system
+from api.console import AsJson, err, out, print_json, progress_bar
 from api.http import application
+from api.proof_cli import commands as proof_commands
 from api.serving import serving, until_signalled
 from api.settings import Settings, load_settings
 from api.tokens import load_issuer
@@ -48,13 +46,11 @@ models = typer.Typer(
 app.add_typer(models, name="models")
 app.add_typer(archive_cli.archive, name="archive")
 backup_cli.register(app)
+app.add_typer(proof_commands)
 
-out = Console()
-err = Console(stderr=True)
 Port = Annotated[
     int | None, typer.Option(min=0, max=65535, help="Where to serve HTTP (8000); 0 finds a free one.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def main() -> None:
@@ -90,18 +86,6 @@ def _gate(text: str) -> GateRef:
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return uvloop.run(coroutine)
-
-
-def _print_json(value: object) -> None:
-    out.print_json(msgspec.json.encode(value).decode())
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    """A progress bar on stderr; silent when that is not a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
-        yield bar
 
 
 def _model_progress(bar: Progress) -> model_files.Progress:
@@ -193,7 +177,7 @@ def recognise(
     settings = _settings()
 
     async def main() -> Summary:
-        with _bar() as bar:
+        with progress_bar() as bar:
             finder = await asyncio.to_thread(face_finder, settings, _model_progress(bar), pack)
             task = bar.add_task(source.name, total=None)
             async with bus(settings.require_nats_url) as connection:
@@ -209,7 +193,7 @@ def recognise(
 
     summary = _run(main())
     if as_json:
-        _print_json(summary)
+        print_json(summary)
     else:
         out.print(f"{summary.faces} faces in {summary.frames} frames, published for {gate}", highlight=False)
         for path, reason in summary.unreadable:
@@ -223,40 +207,9 @@ def migrate(*, as_json: AsJson = False) -> None:
     """Bring the database's schema up to date; running it again changes nothing."""
     before, now = run_migrations(_settings().require_database_url)
     if as_json:
-        _print_json({"before": before, "now": now})
+        print_json({"before": before, "now": now})
     else:
         out.print(f"schema {now}" + ("" if before == now else f" (was {before or 'empty'})"))
-
-
-@app.command()
-def verify(*, as_json: AsJson = False) -> None:
-    """Recompute the log's hash chain; exit 1 and the first bad position if it does not hold."""
-    settings = _settings()
-
-    async def main() -> Any:
-        async with database(settings) as pool, pool.acquire() as connection:
-            with _bar() as bar:
-                task = bar.add_task("events", total=None)
-                return await verify_chain(
-                    connection, lambda n, total: bar.update(task, completed=n, total=total)
-                )
-
-    verdict = _run(main())
-    if as_json:
-        _print_json(
-            {
-                "holds": verdict.holds,
-                "events": verdict.events,
-                "hash": verdict.hash.hex(),
-                "position": verdict.position,
-                "problem": verdict.problem,
-            }
-        )
-    elif verdict.holds:
-        out.print(f"the chain holds: {verdict.events} events, last hash {verdict.hash.hex()}", soft_wrap=True)
-    else:
-        err.print(f"[red]the chain is broken[/red]: {verdict.problem}", soft_wrap=True)
-    raise SystemExit(0 if verdict.holds else 1)
 
 
 @app.command()
@@ -300,7 +253,7 @@ def models_verify(*, as_json: AsJson = False) -> None:
 def models_fetch() -> None:
     """Fetch the model files that are not here, and check them."""
     settings = _settings()
-    with _bar() as bar:
+    with progress_bar() as bar:
         paths = model_files.ensure(settings.models_dirs, progress=_model_progress(bar))
     for name, path in paths.items():
         out.print(f"{name}: {path}", highlight=False)
@@ -309,7 +262,7 @@ def models_fetch() -> None:
 def _show_models(settings: Settings, *, as_json: bool) -> bool:
     found = model_files.verify(settings.models_dirs)
     if as_json:
-        _print_json(
+        print_json(
             [
                 {"name": v.model.name, "file": v.model.file, "path": v.path and str(v.path), "ok": v.ok}
                 for v in found

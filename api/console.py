@@ -1,6 +1,6 @@
-"""What every command prints with: results on stdout, everything else on stderr, progress only where somebody watches."""
+"""What every command prints with: results on stdout, everything else on stderr, a progress bar on a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Protocol
 
@@ -14,39 +14,42 @@ err = Console(stderr=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-class Report(Protocol):
-    """Told what is being done, how much of it is done, and how much there is."""
-
-    def __call__(self, description: str, done: int, total: int | None) -> None: ...
-
-
 def print_json(value: object) -> None:
     """`value` as JSON on stdout."""
     out.print_json(msgspec.json.encode(value).decode())
 
 
 @contextmanager
-def bar() -> Iterator[Progress]:
+def progress_bar() -> Iterator[Progress]:
     """A progress bar on stderr; silent when that is not a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as shown:
-        yield shown
+    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
+        yield bar
+
+
+class Report(Protocol):
+    """Told what is being done, how much of it is done, and how much there is."""
+
+    def __call__(self, description: str, done: int, total: int | None) -> None: ...
 
 
 @contextmanager
 def reporting() -> Iterator[Report]:
-    """A bar for each thing that is reported."""
-    with bar() as shown:
-        yield reporter(shown)
-
-
-def reporter(shown: Progress) -> Report:
-    """What puts a report on a bar that is there already."""
+    """A progress bar for each thing that is reported."""
     tasks: dict[str, TaskID] = {}
+    with progress_bar() as bar:
 
-    def report(description: str, done: int, total: int | None) -> None:
-        if description not in tasks:
-            tasks[description] = shown.add_task(description, total=total)
-        shown.update(tasks[description], completed=done, total=total)
+        def report(description: str, done: int, total: int | None) -> None:
+            if description not in tasks:
+                tasks[description] = bar.add_task(description, total=total)
+            bar.update(tasks[description], completed=done, total=total)
 
-    return report
+        yield report
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar that is told (done, all)."""
+    with progress_bar() as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

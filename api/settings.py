@@ -44,6 +44,9 @@ class Settings(BaseSettings):
         None, description="where archives of old observations are, for whoever reads them again"
     )
     models_dir: Path | None = Field(None, description="where model files are looked for first")
+    log_origin: str = Field(
+        "anju.local/log", description="the log's name in its checkpoints: unique, never changed, no spaces"
+    )
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

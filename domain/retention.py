@@ -105,9 +105,12 @@ class Remains:
         return node_hash(self.over((first, middle)), self.over((middle, after_last)))
 
 
-def nodes(hashes: Mapping[int, bytes], archived: Iterable[Stretch]) -> dict[Range, bytes]:
-    """What `Remains` takes: of rows that are there (chain hash by position), and of stretches that are not."""
+def nodes(hashes: Mapping[int, bytes], archived: Iterable[Stretch], start: int = 0) -> dict[Range, bytes]:
+    """What `Remains` takes: of rows that are there (chain hash by position), and of stretches that are not.
+
+    Leaves are counted from `start`, which is where a block begins.
+    """
     found = {(position - 1, position): leaf_hash(hash_) for position, hash_ in hashes.items()}
     for stretch in archived:
         found.update(zip(subtrees(stretch.first, stretch.last), stretch.roots, strict=True))
-    return found
+    return {(first - start, after_last - start): hash_ for (first, after_last), hash_ in found.items()}

@@ -58,6 +58,14 @@ begin
     end loop;
 end $$;
 
+create function chain_hash(place bigint) returns bytea language sql stable set search_path = public, pg_temp as $$
+    select hash from events where notification_id = place
+    union all
+    select hash from archived_stretches where last = place
+    limit 1
+$$;
+comment on function chain_hash is 'Of a row, or at the end of an archived stretch; null inside one';
+
 create function observation_categories() returns text[] language sql stable set search_path = public, pg_temp as $$
     select array_agg(found[1])
       from pg_class, regexp_matches(pg_get_expr(relpartbound, oid), '''([^'']*)''', 'g') as found
