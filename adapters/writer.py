@@ -147,7 +147,9 @@ class Writer:
         while self._queue and (self._closing or self._queue[0].since <= limit):
             late.append(self._queue.popleft())
             self._waiting -= late[-1].size
-        _fail(late, f"the database is lost and did not come back ({error!r}); is it running?")
+        _fail(
+            late, f"the database is lost and did not come back ({error!r}): is it running, is its disk full?"
+        )
         return True
 
 
