@@ -59,13 +59,13 @@ def _candidates(name: str) -> list[Path]:
 async def run_tool(tool: Tool, arguments: Sequence[str], database_url: str) -> None:
     """Run it against the database; UnavailableError quotes the end of what it said. Killed when we are cancelled."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    code, _, complaints = await _run([str(tool.path), *arguments], environment | _libpq(database_url))
+    code, _, complaints = await _run([str(tool.path), *arguments], environment | libpq(database_url))
     if code:
         said = " | ".join(complaints.strip().splitlines()[-_LAST_LINES:]) or f"exit code {code}"
         raise UnavailableError(f"{tool.path.name} failed: {said}")
 
 
-def _libpq(database_url: str) -> dict[str, str]:
+def libpq(database_url: str) -> dict[str, str]:
     """The address as libpq's environment variables: a password on a command line is seen by every user of the machine."""
     try:
         given = conninfo_to_dict(database_url)
