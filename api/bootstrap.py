@@ -70,7 +70,9 @@ async def system(
     """Start what `settings` say, and stop all of it on leaving, in the opposite order."""
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(database(settings))
-        log = await stack.enter_async_context(event_log(pool, settings.require_database_url))
+        log = await stack.enter_async_context(
+            event_log(pool, settings.require_database_url, archive_dir=settings.archive_dir)
+        )
         tail = await stack.enter_async_context(Tail(settings.require_database_url))
         connection = await stack.enter_async_context(bus(settings.require_nats_url)) if with_bus else None
         issuer = await asyncio.to_thread(load_issuer, settings.data_dir)

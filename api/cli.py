@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from api import archive_cli, backup_cli
 from api.console import AsJson, configured, err, out, print_json, progress_bar
 from api.proof_cli import commands as proof_commands
 from api.settings import Settings
@@ -38,6 +39,8 @@ models = typer.Typer(
     help="Model files: what they are, whether they are here and whole.", no_args_is_help=True
 )
 app.add_typer(models, name="models")
+app.add_typer(archive_cli.archive, name="archive")
+backup_cli.register(app)
 app.add_typer(proof_commands)
 
 Port = Annotated[

@@ -33,6 +33,14 @@ def verify(
             help="A directory of exported checkpoints to compare with.", exists=True, file_okay=False
         ),
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder with the archives of old observations, to check their rows too.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Recompute the log's hash chain and compare it with its checkpoints; exit 1 and the first bad position if it does not hold."""
@@ -44,7 +52,15 @@ def verify(
     key = read_verifier_key(checkpoints / KEY_FILE) if checkpoints else checkpoint_key(settings)
     with counting("events") as progress:
         found = uvloop.run(
-            audit(settings.require_database_url, key, checkpoints, first=first, last=last, progress=progress)
+            audit(
+                settings.require_database_url,
+                key,
+                checkpoints,
+                archives=archive,
+                first=first,
+                last=last,
+                progress=progress,
+            )
         )
     _tell(found, as_json=as_json)
     raise SystemExit(0 if found.verdict.holds else 1)
@@ -57,6 +73,8 @@ def _tell(found: "Audit", *, as_json: bool) -> None:
             {
                 "holds": verdict.holds,
                 "events": verdict.events,
+                "archived": verdict.archived,
+                "archives": found.archives,
                 "checkpoints": found.checkpoints,
                 "hash": verdict.hash.hex(),
                 "position": verdict.position,
@@ -68,6 +86,14 @@ def _tell(found: "Audit", *, as_json: bool) -> None:
             f"the chain holds: {verdict.events} events, {found.checkpoints} checkpoints, last hash {verdict.hash.hex()}",
             soft_wrap=True,
         )
+        if verdict.archived:
+            rows = sum(one.rows for one in found.archives)
+            how = (
+                f"{rows} were checked in their files" if found.archives else "check their rows with --archive"
+            )
+            out.print(
+                f"of these, {verdict.archived} are archived: what stayed of them fits; {how}", highlight=False
+            )
     else:
         where = "" if verdict.position is None else f" at position {verdict.position}"
         err.print(
