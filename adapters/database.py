@@ -33,6 +33,10 @@ STATEMENT_TIMEOUT = 60.0
 _SETTINGS = {"role": ROLE, "application_name": "anju", "jit": "off", "lock_timeout": "20s"}
 """lock_timeout: nobody waits for ever for a lock, and no statement of a caller who has given up is still carried out."""
 
+NO_SCHEMA = "the database has no schema yet: run `anju migrate`"
+UNMIGRATED = (asyncpg.UndefinedTableError, asyncpg.InvalidParameterValueError)
+"""What a database without a schema looks like: no tables, or not even the role."""
+
 
 async def connect(database_url: str) -> asyncpg.Connection:
     """One connection. UnavailableError if the server does not let us be ROLE; what is LOST surfaces."""

@@ -15,7 +15,7 @@ from typing import Any
 import aiosql
 import asyncpg
 
-from adapters.database import LOST, connect
+from adapters.database import LOST, NO_SCHEMA, UNMIGRATED, connect
 from adapters.verify_range import Finding, Job, Range
 from adapters.verify_workers import check_all
 from domain.chain import GENESIS
@@ -94,6 +94,8 @@ async def _snapshot(database_url: str) -> AsyncIterator[tuple[asyncpg.Connection
                 yield connection, await connection.fetchval(SQL.share_snapshot.sql)
         finally:
             connection.terminate()
+    except UNMIGRATED as error:
+        raise UnavailableError(NO_SCHEMA) from error
     except LOST as error:
         raise UnavailableError(
             f"the log cannot be verified: the database does not answer ({error})"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from adapters.bus import Bus, bus
-from adapters.database import create_pool
+from adapters.database import NO_SCHEMA, UNMIGRATED, create_pool
 from adapters.event_log import PostgresLog, event_log
 from adapters.signing import CHECKPOINT_KEY, Signer, make_key, read_key
 from adapters.tail import Tail
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from recognition.faces import FaceFinder
 
 Clock = Callable[[], datetime]
-NO_SCHEMA = "the database has no schema yet: run `anju migrate`"
 
 
 def wall_clock() -> datetime:
@@ -51,7 +50,7 @@ async def database(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
     url = settings.require_database_url
     try:
         pool = await create_pool(url)
-    except asyncpg.InvalidParameterValueError as error:  # the role that the schema brings is not there
+    except UNMIGRATED as error:
         raise UnavailableError(NO_SCHEMA) from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise UnavailableError(

@@ -95,7 +95,8 @@ def _tell(found: "Audit", *, as_json: bool) -> None:
                 f"of these, {verdict.archived} are archived: what stayed of them fits; {how}", highlight=False
             )
     else:
-        where = "" if verdict.position is None else f" at position {verdict.position}"
+        said = verdict.position is None or f"position {verdict.position} " in f"{verdict.problem} "
+        where = "" if said else f" at position {verdict.position}"
         err.print(
             f"[red]the chain is broken[/red]{where}: {verdict.problem}", highlight=False, soft_wrap=True
         )
