@@ -8,7 +8,7 @@ select pg_advisory_xact_lock(hashtext('anju checkpoints'))
 -- name: stored
 select size, note, subtrees from checkpoints order by size
 
--- name: store
+-- name: store!
 insert into checkpoints (size, note, subtrees) values ($1, $2, $3)
 
 -- name: row_at
