@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
@@ -9,8 +10,9 @@ import asyncpg
 import msgspec
 
 from adapters import codec
+from adapters.archive_reader import ArchiveReader, reached
 from adapters.commit import SQL
-from adapters.database import LOST
+from adapters.database import refusals
 from adapters.writer import Writer
 from domain.errors import CorruptError, NotFoundError, UnavailableError
 from domain.ports import A, Appended, Entry, Page, Request
@@ -21,9 +23,10 @@ _metadata = msgspec.json.Decoder(dict[str, str])
 class PostgresLog:
     """See `domain.ports.EventLog`."""
 
-    def __init__(self, pool: asyncpg.Pool, writer: Writer) -> None:
+    def __init__(self, pool: asyncpg.Pool, writer: Writer, archives: ArchiveReader) -> None:
         self._pool = pool
         self._writer = writer
+        self._archives = archives
 
     async def append(self, request: Request) -> Appended:
         (result,) = await self.append_all([request])
@@ -40,6 +43,11 @@ class PostgresLog:
 
     async def load(self, kind: type[A], aggregate_id: UUID) -> A:
         rows = await self._fetch(SQL.load.sql, aggregate_id)
+        if rows and rows[0]["originator_version"] != 1:
+            raise UnavailableError(
+                f"the first {rows[0]['originator_version'] - 1} events of {kind.__name__.lower()} {aggregate_id} are in an archive: "
+                "bring them back with `anju archive attach`"
+            )
         aggregate: Any = None
         for row in rows:
             aggregate = codec.decode(row["topic"], row["state"]).mutate(aggregate)
@@ -53,24 +61,28 @@ class PostgresLog:
         return [_entry(row) for row in await self._fetch(SQL.history.sql, aggregate_id)]
 
     async def read(self, after: int, limit: int, topics: frozenset[str]) -> Page:
-        rows = await self._fetch(SQL.read.sql, after, after + limit)
-        for expected, row in enumerate(rows, start=after + 1):
-            if row["notification_id"] != expected:
-                raise CorruptError(f"position {expected} is missing from the log: run `anju verify`")
-        entries = [_entry(row) for row in rows if row["topic"] in topics]
-        return Page(entries, after + len(rows))
+        for _ in range(2):  # a leaf may go or come back between the two queries
+            rows = await self._fetch(SQL.read.sql, after, after + limit)
+            whole = len(rows) == limit
+            stretches = [] if whole else await self._archives.stretches(after, after + limit)
+            through = reached(after, after + limit, [row["notification_id"] for row in rows], stretches)
+            if not rows or rows[-1]["notification_id"] <= through:
+                break
+        else:
+            raise CorruptError(f"position {through + 1} is missing from the log: run `anju verify`")
+        wanted = [row for row in rows if row["topic"] in topics]
+        if stretches:
+            wanted += await self._archives.rows(after, through, topics)
+            wanted.sort(key=lambda row: cast("int", row["notification_id"]))
+        return Page([_entry(row) for row in wanted], through)
 
     async def position(self) -> int:
         (row,) = await self._fetch(SQL.head.sql)
         return cast("int", row["position"])
 
     async def _fetch(self, sql: str, *values: object) -> list[Any]:
-        try:
+        with refusals("the log cannot be read"):
             return cast("list[Any]", await self._pool.fetch(sql, *values))
-        except LOST as error:
-            raise UnavailableError(
-                f"the log cannot be read: the database does not answer ({error})"
-            ) from error
 
 
 def _entry(row: Any) -> Entry:
@@ -83,7 +95,9 @@ def _entry(row: Any) -> Entry:
 
 
 @asynccontextmanager
-async def event_log(pool: asyncpg.Pool, database_url: str) -> AsyncIterator[PostgresLog]:
-    """The log, with its writer running until the block is left."""
+async def event_log(
+    pool: asyncpg.Pool, database_url: str, *, archive_dir: Path | None = None
+) -> AsyncIterator[PostgresLog]:
+    """The log, with its writer running until the block is left. `archive_dir`: where archives are, for what is not in the database."""
     async with Writer(database_url) as writer:
-        yield PostgresLog(pool, writer)
+        yield PostgresLog(pool, writer, ArchiveReader(pool, archive_dir))

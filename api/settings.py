@@ -40,6 +40,9 @@ class Settings(BaseSettings):
         None, description="NATS with JetStream: nats://host:4222", repr=False
     )
     data_dir: Path = Field(Path(".anju"), description="keys, models, and the data of the embedded servers")
+    archive_dir: Path | None = Field(
+        None, description="where archives of old observations are, for whoever reads them again"
+    )
     models_dir: Path | None = Field(None, description="where model files are looked for first")
     log_origin: str = Field(
         "anju.local/log", description="the log's name in its checkpoints: unique, never changed, no spaces"

@@ -72,7 +72,7 @@ async def database_url(postgres_url: str, template: str) -> AsyncIterator[str]:
     """A fresh database with the schema, gone after the test."""
     name = f"test_{uuid4().hex}"
     admin = await asyncpg.connect(postgres_url)
-    await admin.execute(f"create database {name} template {template} strategy file_copy")
+    await admin.execute(f"create database {name} template {template} strategy wal_log")
     yield named(postgres_url, name)
     await admin.execute(f"drop database {name} with (force)")
     await admin.close()
