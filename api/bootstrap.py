@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import asyncpg
 
@@ -17,9 +18,10 @@ from api.settings import Settings
 from api.tokens import Issuer, load_issuer
 from domain.checkpoint import PublicKey
 from domain.errors import NotFoundError, UnavailableError
-from recognition.faces import FaceEngine, FaceFinder
 from recognition.models import SFACE, YUNET, Progress, ensure, locate_pack
-from recognition.packs import InsightFacePack
+
+if TYPE_CHECKING:
+    from recognition.faces import FaceFinder
 
 Clock = Callable[[], datetime]
 NO_SCHEMA = "the database has no schema yet: run `anju migrate`"
@@ -77,8 +79,11 @@ async def system(
         yield System(settings, pool, log, tail, connection, issuer, now)
 
 
-def face_finder(settings: Settings, progress: Progress, pack: str | None = None) -> FaceFinder:
+def face_finder(settings: Settings, progress: Progress, pack: str | None = None) -> "FaceFinder":
     """The engine that finds faces: YuNet and SFace, fetched if they are not here, or an InsightFace pack that is here. Blocks."""
+    from recognition.faces import FaceEngine  # here: OpenCV and ONNX Runtime are of no use to who only serves
+    from recognition.packs import InsightFacePack
+
     if pack is None:
         paths = ensure(settings.models_dirs, models=(YUNET, SFACE), progress=progress)
         return FaceEngine(paths[YUNET.name], paths[SFACE.name])

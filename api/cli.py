@@ -1,38 +1,33 @@
-"""The command line. Exit codes: 0 done, 1 refused or found wrong, 2 called wrongly."""
+"""The command line. Exit codes: 0 done, 1 refused or found wrong, 2 called wrongly.
+
+A command imports what it works with itself: help and small commands answer at once, and a server carries no recognition engine.
+"""
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 import uvloop
-from rich.logging import RichHandler
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from adapters.bus import bus
-from adapters.migrate import migrate as run_migrations
 from api import archive_cli, backup_cli
-from api import demo as demonstration
-from api.bootstrap import face_finder, system
-from api.console import AsJson, err, out, print_json, progress_bar
-from api.http import application
+from api.console import AsJson, configured, err, out, print_json, progress_bar
 from api.proof_cli import commands as proof_commands
-from api.serving import serving, until_signalled
-from api.settings import Settings, load_settings
-from api.tokens import load_issuer
-from api.workers import work as run_workers
+from api.settings import Settings
 from domain.errors import AnjuError, InvalidError
 from domain.observation import GateRef
 from domain.people import Person, Role, Scope
 from domain.site import site_id
 from recognition import models as model_files
-from recognition.observe import Summary, observe
+
+if TYPE_CHECKING:
+    from recognition.observe import Summary
 
 app = typer.Typer(
     help="Anju 安居: the backend of a neighbourhood-safety command centre.\n\nSettings are environment variables with the prefix ANJU_; "
@@ -62,19 +57,6 @@ def main() -> None:
         raise SystemExit(1) from error
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-
-
-def _settings(**given: object) -> Settings:
-    """The settings, and logging as they say."""
-    settings = load_settings(**given)
-    logging.basicConfig(
-        level=settings.log_level,
-        format="%(name)s: %(message)s",
-        handlers=[RichHandler(console=err, show_path=False)],
-    )
-    for chatty in ("alembic", "httpx"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    return settings
 
 
 def _gate(text: str) -> GateRef:
@@ -111,7 +93,9 @@ def demo(
     port: Port = None,
 ) -> None:
     """Start everything on this machine, drive the Rui'an scenario through it, and stay up until Ctrl-C."""
-    settings = _settings(port=port)
+    from api import demo as demonstration
+
+    settings = configured(port=port)
     raise SystemExit(_run(demonstration.run(settings, out, stay=not headless_check)))
 
 
@@ -121,7 +105,11 @@ def serve(
     port: Port = None,
 ) -> None:
     """Serve the API. Workers run apart: `anju work`."""
-    settings = _settings(host=host, port=port)
+    from api.bootstrap import system
+    from api.http import application
+    from api.serving import serving, until_signalled
+
+    settings = configured(host=host, port=port)
 
     async def main() -> None:
         async with (
@@ -141,13 +129,17 @@ def work(
     projections: Annotated[bool, typer.Option("--projections", help="Keep the read models up.")] = False,
 ) -> None:
     """Run the workers (all of them, if none is named) until Ctrl-C."""
+    from api import workers
+    from api.bootstrap import system
+    from api.serving import until_signalled
+
     every = not (ingest or projections)
-    settings = _settings()
+    settings = configured()
 
     async def main() -> None:
         async with system(settings, with_bus=ingest or every) as running:
             err.print("working (Ctrl-C stops it)")
-            await run_workers(running, ingesting=ingest or every, projecting=projections or every)
+            await workers.work(running, ingesting=ingest or every, projecting=projections or every)
 
     _run(until_signalled(main()))
 
@@ -174,9 +166,13 @@ def recognise(
     as_json: AsJson = False,
 ) -> None:
     """Find the faces in SOURCE and publish an observation of each on the bus."""
-    settings = _settings()
+    from adapters.bus import bus
+    from api.bootstrap import face_finder
+    from recognition.observe import observe
 
-    async def main() -> Summary:
+    settings = configured()
+
+    async def main() -> "Summary":
         with progress_bar() as bar:
             finder = await asyncio.to_thread(face_finder, settings, _model_progress(bar), pack)
             task = bar.add_task(source.name, total=None)
@@ -193,7 +189,8 @@ def recognise(
 
     summary = _run(main())
     if as_json:
-        print_json(summary)
+        unreadable = [{"path": str(path), "reason": reason} for path, reason in summary.unreadable]
+        print_json({"frames": summary.frames, "faces": summary.faces, "unreadable": unreadable})
     else:
         out.print(f"{summary.faces} faces in {summary.frames} frames, published for {gate}", highlight=False)
         for path, reason in summary.unreadable:
@@ -205,7 +202,9 @@ def recognise(
 @app.command()
 def migrate(*, as_json: AsJson = False) -> None:
     """Bring the database's schema up to date; running it again changes nothing."""
-    before, now = run_migrations(_settings().require_database_url)
+    from adapters import migrate as migrations
+
+    before, now = migrations.migrate(configured().require_database_url)
     if as_json:
         print_json({"before": before, "now": now})
     else:
@@ -224,13 +223,15 @@ def token(
     ] = None,
 ) -> None:
     """Print a bearer token, signed with the key in the data folder and good for twelve hours."""
+    from api.tokens import load_issuer
+
     holder = Person(
         person or f"demo-{role.value.replace('_', '-')}",
         frozenset({role}),
         Scope(township, _site(site)),
         frozenset(unit or []),
     )
-    typer.echo(load_issuer(_settings().data_dir).sign(holder, datetime.now(UTC)))
+    typer.echo(load_issuer(configured().data_dir).sign(holder, datetime.now(UTC)))
 
 
 def _site(code: str | None) -> UUID | None:
@@ -240,19 +241,19 @@ def _site(code: str | None) -> UUID | None:
 @models.command("list")
 def models_list(*, as_json: AsJson = False) -> None:
     """Every model file Anju knows: purpose, licence, and where it is on this machine."""
-    _show_models(_settings(), as_json=as_json)
+    _show_models(configured(), as_json=as_json)
 
 
 @models.command("verify")
 def models_verify(*, as_json: AsJson = False) -> None:
     """Check the digest of every model file; exit 1 if one is missing or another file."""
-    raise SystemExit(0 if _show_models(_settings(), as_json=as_json) else 1)
+    raise SystemExit(0 if _show_models(configured(), as_json=as_json) else 1)
 
 
 @models.command("fetch")
 def models_fetch() -> None:
     """Fetch the model files that are not here, and check them."""
-    settings = _settings()
+    settings = configured()
     with progress_bar() as bar:
         paths = model_files.ensure(settings.models_dirs, progress=_model_progress(bar))
     for name, path in paths.items():

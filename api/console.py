@@ -1,5 +1,6 @@
 """What every command prints with: results on stdout, everything else on stderr, a progress bar on a terminal."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Protocol
@@ -7,11 +8,27 @@ from typing import Annotated, Protocol
 import msgspec
 import typer
 from rich.console import Console
+from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from api.settings import Settings, load_settings
 
 out = Console()
 err = Console(stderr=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def configured(**given: object) -> Settings:
+    """The settings with `given` on top, and logging as they say."""
+    settings = load_settings(**given)
+    logging.basicConfig(
+        level=settings.log_level,
+        format="%(name)s: %(message)s",
+        handlers=[RichHandler(console=err, show_path=False)],
+    )
+    for chatty in ("alembic", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    return settings
 
 
 def print_json(value: object) -> None:

@@ -13,6 +13,8 @@ from api import errors
 from api.bootstrap import System
 from api.graphql import schema
 
+PATIENCE = 3.0
+"""Seconds for the database to answer a question about its health."""
 _PAGE = (Path(__file__).parent / "index.html").read_text(encoding="utf-8")
 
 
@@ -56,7 +58,7 @@ def application(system: System) -> FastAPI:
 
 async def _database_answers(system: System) -> bool:
     try:
-        async with asyncio.timeout(3):  # also for a free connection
+        async with asyncio.timeout(PATIENCE):  # also for a free connection
             await system.pool.fetchval("select 1")
     except (asyncpg.PostgresError, *LOST):
         return False

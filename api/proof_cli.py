@@ -3,21 +3,19 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 import uvloop
 from typer.core import TyperGroup
 
-from adapters.audit import Audit, audit
-from adapters.checkpoint_files import KEY_FILE, export, read_verifier_key
-from adapters.proof import bundle
 from api import check_bundle
-from api.bootstrap import checkpoint_key, checkpoint_signer, wall_clock
-from api.console import AsJson, counting, err, out, print_json
-from api.settings import load_settings
+from api.console import AsJson, configured, counting, err, out, print_json
 from domain.errors import CorruptError
+
+if TYPE_CHECKING:
+    from adapters.audit import Audit
 
 commands = typer.Typer()
 
@@ -46,7 +44,11 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Recompute the log's hash chain and compare it with its checkpoints; exit 1 and the first bad position if it does not hold."""
-    settings = load_settings()
+    from adapters.audit import audit
+    from adapters.checkpoint_files import KEY_FILE, read_verifier_key
+    from api.bootstrap import checkpoint_key
+
+    settings = configured()
     key = read_verifier_key(checkpoints / KEY_FILE) if checkpoints else checkpoint_key(settings)
     with counting("events") as progress:
         found = uvloop.run(
@@ -64,7 +66,7 @@ def verify(
     raise SystemExit(0 if found.verdict.holds else 1)
 
 
-def _tell(found: Audit, *, as_json: bool) -> None:
+def _tell(found: "Audit", *, as_json: bool) -> None:
     verdict = found.verdict
     if as_json:
         print_json(
@@ -81,7 +83,8 @@ def _tell(found: Audit, *, as_json: bool) -> None:
         )
     elif verdict.holds:
         out.print(
-            f"the chain holds: {verdict.events} events, {found.checkpoints} checkpoints, last hash {verdict.hash.hex()}"
+            f"the chain holds: {verdict.events} events, {found.checkpoints} checkpoints, last hash {verdict.hash.hex()}",
+            soft_wrap=True,
         )
         if verdict.archived:
             rows = sum(one.rows for one in found.archives)
@@ -93,7 +96,9 @@ def _tell(found: Audit, *, as_json: bool) -> None:
             )
     else:
         where = "" if verdict.position is None else f" at position {verdict.position}"
-        err.print(f"[red]the chain is broken[/red]{where}: {verdict.problem}", highlight=False)
+        err.print(
+            f"[red]the chain is broken[/red]{where}: {verdict.problem}", highlight=False, soft_wrap=True
+        )
 
 
 checkpoint = typer.Typer(
@@ -112,7 +117,10 @@ def checkpoint_export(
     as_json: AsJson = False,
 ) -> None:
     """Verify what is new, sign a checkpoint, and write it to DIRECTORY with a proof that it continues the one before."""
-    settings = load_settings()
+    from adapters.checkpoint_files import export
+    from api.bootstrap import checkpoint_signer, wall_clock
+
+    settings = configured()
     with counting("events") as progress:
         done = uvloop.run(
             export(
@@ -140,7 +148,9 @@ def checkpoint_export(
 @checkpoint.command("key")
 def checkpoint_show_key() -> None:
     """Print the public key that checks this log's signatures, and its fingerprint: publish both."""
-    public = checkpoint_signer(load_settings()).public
+    from api.bootstrap import checkpoint_signer
+
+    public = checkpoint_signer(configured()).public
     typer.echo(f"{public}\nfingerprint {public.fingerprint}")
 
 
@@ -169,7 +179,10 @@ def proof_make(
     as_json: AsJson = False,
 ) -> None:
     """Write a bundle that proves the history of INCIDENT; `proof` alone means this."""
-    settings = load_settings()
+    from adapters.proof import bundle
+    from api.bootstrap import checkpoint_signer, wall_clock
+
+    settings = configured()
     signer = checkpoint_signer(settings)
     made = uvloop.run(bundle(settings.require_database_url, signer, incident, wall_clock()))
     text = json.dumps(made, ensure_ascii=False, indent=1) + "\n"

@@ -11,7 +11,7 @@ import uvloop
 from append import ours
 from harness import Row, arguments, compare, show
 
-from adapters.database import connect, create_pool
+from adapters.database import create_pool
 from adapters.embedded import postgres
 from adapters.event_log import PostgresLog, event_log
 from adapters.migrate import migrate
@@ -84,9 +84,7 @@ async def main() -> list[Row]:
                     while not seen or seen[-1] < last:  # noqa: ASYNC110  (a list tells nobody that it grew)
                         await asyncio.sleep(0.05)
                 reader.cancel()
-                connection = await connect(server.url)
-                verdict = await verify(connection)
-                await connection.close()
+                verdict = await verify(server.url)
                 missed = last - len(seen) if seen == list(range(1, len(seen) + 1)) else -1
                 rows = [
                     row,

@@ -22,6 +22,7 @@ PASSING = (
     asyncpg.InternalClientError,  # asyncpg's word for a socket that closed in the middle of an operation
     asyncpg.OperatorInterventionError,  # a restart, a terminated backend, a cancelled statement
     asyncpg.InsufficientResourcesError,  # connections, memory, disk
+    asyncpg.LockNotAvailableError,
     asyncpg.TransactionRollbackError,  # a deadlock or a serialisation failure
     asyncpg.ReadOnlySQLTransactionError,  # a standby, until it is the primary
     OSError,  # TimeoutError is one

@@ -80,17 +80,21 @@ async def rows(pool, columns="*"):
     return await pool.fetch(f"select {columns} from events order by notification_id")
 
 
-async def holds(pool):
-    """Whether the chain verifies, positions are 1..n, and the versions of every aggregate 1..m in the order of positions."""
-    async with pool.acquire() as connection:
-        verdict = await verify(connection)
-    found = await rows(pool, "notification_id, originator_id, originator_version")
-    seen = Counter()
-    for place, row in enumerate(found, start=1):
-        seen[row["originator_id"]] += 1
-        if (row["notification_id"], row["originator_version"]) != (place, seen[row["originator_id"]]):
-            return False
-    return verdict.holds and verdict.events == len(found)
+@pytest.fixture
+def holds(pool, database_url):
+    """Asks whether the chain verifies, positions are 1..n, and the versions of every aggregate 1..m in the order of positions."""
+
+    async def ask():
+        verdict = await verify(database_url)
+        found = await rows(pool, "notification_id, originator_id, originator_version")
+        seen = Counter()
+        for place, row in enumerate(found, start=1):
+            seen[row["originator_id"]] += 1
+            if (row["notification_id"], row["originator_version"]) != (place, seen[row["originator_id"]]):
+                return False
+        return verdict.holds and verdict.events == len(found)
+
+    return ask
 
 
 async def test_a_loaded_aggregate_is_the_one_that_was_appended(log, site):
@@ -202,7 +206,7 @@ async def test_an_observation_with_the_id_of_a_case_does_not_touch_the_case(log,
     assert await log.load(Site, site.id) == site
 
 
-async def test_many_callers_of_two_writers_are_each_appended_once(two, pool):
+async def test_many_callers_of_two_writers_are_each_appended_once(holds, two, pool):
     sites = [await build_site(two[0], f"s{number}") for number in range(3)]
 
     async def caller(number):
@@ -222,10 +226,10 @@ async def test_many_callers_of_two_writers_are_each_appended_once(two, pool):
     done = [result for results in await asyncio.gather(*map(caller, range(40))) for result in results]
     places = [result.last if isinstance(result, Appended) else result.position for result in done]
     assert sorted(places) == list(range(19, 19 + 600))
-    assert await holds(pool)
+    assert await holds()
 
 
-async def test_of_racing_commands_exactly_one_wins_each_version(two, pool):
+async def test_of_racing_commands_exactly_one_wins_each_version(holds, two, pool):
     site = await build_site(two[0])
     for version in range(7, 17):
         loaded = [await two[number % 2].load(Site, site.id) for number in range(12)]
@@ -237,7 +241,7 @@ async def test_of_racing_commands_exactly_one_wins_each_version(two, pool):
         lost = [result for result in results if isinstance(result, ConflictError)]
         assert (len(won), len(lost)) == (1, 11)
         assert {error.current for error in lost} == {version}
-    assert await holds(pool)
+    assert await holds()
 
 
 async def test_a_command_without_an_expected_version_is_decided_anew(two):
@@ -289,7 +293,7 @@ async def test_a_repeated_command_is_done_once_whoever_repeats_it(two):
     assert await two[0].position() == 7
 
 
-async def test_a_writer_whose_backend_is_killed_appends_everything_once(pool, database_url):
+async def test_a_writer_whose_backend_is_killed_appends_everything_once(holds, pool, database_url):
     requests = [plan(f"s{number}") for number in range(3000)]
     async with event_log(pool, database_url) as log:
         appending = [asyncio.create_task(log.append(request)) for request in requests[:50]]
@@ -310,7 +314,7 @@ async def test_a_writer_whose_backend_is_killed_appends_everything_once(pool, da
     stored = {row["request_id"]: row["notification_id"] for row in await rows(pool)}
     assert len(stored) == len(await rows(pool)) == len(requests)
     assert [stored[request.id] for request in requests] == [result.first for result in results]
-    assert await holds(pool)
+    assert await holds()
 
 
 async def test_an_idle_writer_whose_backend_was_killed_appends_the_next(log, database_url):
@@ -379,14 +383,14 @@ async def test_a_read_only_database_is_said_to_be_one(log, pool, postgres_url, d
     assert (await log.append(plan("b"))).first == 2
 
 
-async def test_leaving_writes_what_waits(pool, database_url, monkeypatch):
+async def test_leaving_writes_what_waits(holds, pool, database_url, monkeypatch):
     monkeypatch.setattr(writer, "LARGEST_BATCH", 7)
     async with event_log(pool, database_url) as log:
         appending = [asyncio.create_task(log.append(plan(f"s{number}"))) for number in range(100)]
         await asyncio.sleep(0)
     results = await asyncio.gather(*appending)
     assert [result.first for result in results] == list(range(1, 101))
-    assert await holds(pool)
+    assert await holds()
 
 
 async def test_leaving_writes_what_waits_although_the_connection_was_lost_meanwhile(pool, database_url):
@@ -425,7 +429,7 @@ async def test_a_full_queue_says_that_it_is_busy_and_takes_more_later(log, monke
     assert (await log.append(plan("later"))).first == 11
 
 
-async def test_a_cancelled_caller_does_not_disturb_the_others(log, pool):
+async def test_a_cancelled_caller_does_not_disturb_the_others(holds, log, pool):
     requests = [plan(f"s{number}") for number in range(60)]
     appending = [asyncio.create_task(log.append(request)) for request in requests]
     await asyncio.sleep(0)
@@ -437,12 +441,12 @@ async def test_a_cancelled_caller_does_not_disturb_the_others(log, pool):
         await log.append(plan("after"))
     ).first == 61  # what was queued is written, whether or not somebody waits for it
     assert (await log.append(requests[0])).repeated
-    assert await holds(pool)
+    assert await holds()
 
 
 @pytest.mark.parametrize("where", ["columns", "decide"])
 async def test_a_bug_in_the_writer_is_told_to_everybody_and_keeps_no_lock(
-    pool, database_url, monkeypatch, where
+    holds, pool, database_url, monkeypatch, where
 ):
     monkeypatch.setattr(writer, "LARGEST_BATCH", 5)
     stack = AsyncExitStack()
@@ -467,10 +471,10 @@ async def test_a_bug_in_the_writer_is_told_to_everybody_and_keeps_no_lock(
         assert (await other.append(plan("c"))).first == 3
     with pytest.raises(ZeroDivisionError):
         await stack.aclose()
-    assert await holds(pool)
+    assert await holds()
 
 
-async def test_a_cancelled_writer_keeps_no_lock(pool, database_url):
+async def test_a_cancelled_writer_keeps_no_lock(holds, pool, database_url):
     async with event_log(pool, database_url) as other:
         async with event_log(pool, database_url) as log:
             appending = [asyncio.create_task(log.append(plan(f"s{number}"))) for number in range(20)]
@@ -482,10 +486,10 @@ async def test_a_cancelled_writer_keeps_no_lock(pool, database_url):
         assert {type(result) for result in results} <= {UnavailableError, Appended}
         async with asyncio.timeout(5):
             await other.append(plan("b"))
-    assert await holds(pool)
+    assert await holds()
 
 
-async def test_two_writers_come_to_the_edge_of_a_leaf_at_the_same_time(two, pool, database_url):
+async def test_two_writers_come_to_the_edge_of_a_leaf_at_the_same_time(holds, two, pool, database_url):
     """Leaves of ten positions: every batch of passes needs one or more that are not there yet."""
     admin = await asyncpg.connect(database_url)
     await admin.execute("""
@@ -512,7 +516,7 @@ async def test_two_writers_come_to_the_edge_of_a_leaf_at_the_same_time(two, pool
     done = [result for results in await asyncio.gather(*map(passes, two)) for result in results]
     assert sorted(result.first for result in done) == list(range(7, 127))
     assert await two[0].load(GatePass, (await rows(pool))[-1]["originator_id"])
-    assert await holds(pool)
+    assert await holds()
 
 
 async def test_a_leaf_that_was_rolled_back_is_made_again(log, pool, database_url, monkeypatch):

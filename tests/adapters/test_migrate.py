@@ -9,10 +9,11 @@ import asyncpg
 import pytest
 from conftest import named
 
+import migrations
 from adapters.migrate import migrate
 from domain.errors import UnavailableError
 
-HEAD = "0002"
+HEAD = max(path.name[1:5] for path in Path(migrations.__file__).parent.glob("versions/v*.sql"))
 MIGRATOR = "import sys; from adapters.migrate import migrate; migrate(sys.argv[1])"
 
 SCHEMA = (

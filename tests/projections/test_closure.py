@@ -121,28 +121,28 @@ async def paged(connection, cohort, first):
     return rows
 
 
-@pytest.mark.parametrize(
-    ("at", "expected"),
-    [
-        ("2020-02-28T15:59:59Z", date(2020, 2, 28)),
-        ("2020-02-28T16:00:00Z", date(2020, 2, 29)),
-        ("2020-02-29T15:59:59.999999Z", date(2020, 2, 29)),
-        ("2020-02-29T16:00:00Z", date(2020, 3, 1)),
-        ("2019-02-28T16:00:00Z", date(2019, 3, 1)),
-        ("2018-11-30T15:59:59Z", date(2018, 11, 30)),
-        ("2018-11-30T16:00:00Z", date(2018, 12, 1)),
-        ("2018-12-31T11:00:00-05:00", date(2019, 1, 1)),
-    ],
-)
-async def test_an_incident_counts_on_the_day_it_was_reported_in_shanghai(log, pool, site, at, expected):
-    await append(log, [reported(1, site, datetime.fromisoformat(at))])
+MIDNIGHTS = [
+    ("2020-02-28T15:59:59Z", date(2020, 2, 28)),
+    ("2020-02-28T16:00:00Z", date(2020, 2, 29)),
+    ("2020-02-29T15:59:59.999999Z", date(2020, 2, 29)),
+    ("2020-02-29T16:00:00Z", date(2020, 3, 1)),
+    ("2019-02-28T16:00:00Z", date(2019, 3, 1)),
+    ("2018-11-30T15:59:59Z", date(2018, 11, 30)),
+    ("2018-11-30T16:00:00Z", date(2018, 12, 1)),
+    ("2018-12-31T11:00:00-05:00", date(2019, 1, 1)),
+]
+
+
+async def test_an_incident_counts_on_the_day_it_was_reported_in_shanghai(log, pool, site):
+    moments = [datetime.fromisoformat(at) for at, _ in MIDNIGHTS]
+    await append(log, [reported(n, site, at, category=f"case-{n}") for n, at in enumerate(moments)])
     await catch_up(PROJECTION, pool, log)
     async with pool.acquire() as connection:
-        counted = [
-            (await closure_rate(connection, Cohort(start=day, end=day))).received
-            for day in (expected - timedelta(days=1), expected, expected + timedelta(days=1))
-        ]
-    assert counted == [0, 1, 0]
+        for n, (at, expected) in enumerate(MIDNIGHTS):
+            around = [expected + timedelta(days=shift) for shift in (-1, 0, 1)]
+            cohorts = [Cohort(start=day, end=day, category=f"case-{n}") for day in around]
+            counted = [(await closure_rate(connection, cohort)).received for cohort in cohorts]
+            assert counted == [0, 1, 0], at
 
 
 async def test_an_incident_that_is_closed_after_the_period_is_closed_of_those_reported_in_it(log, pool, site):

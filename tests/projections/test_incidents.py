@@ -72,7 +72,7 @@ async def paged(pool, first, scope=CITY, wanted=ALL):
     return found
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 async def test_after_any_commands_the_list_is_the_fold_of_the_events(log, pool, site, seed):
     random = Random(seed)
     requests = interleaved(random, site, 30)
@@ -151,14 +151,14 @@ async def test_one_incident_outside_the_scope_is_not_there(log, pool, three_site
     assert seen["incident_id"] == theirs.originator_id
 
 
-@pytest.mark.parametrize("first", [1, 2, 7, 59, 60, 61])
 async def test_pages_hold_every_incident_once_though_nine_were_reported_at_the_same_moment(
-    log, pool, three_sites, first
+    log, pool, three_sites
 ):
     everyone = folded_by_hand(await everything(log))
-    assert await paged(pool, first) == [row["incident_id"] for row in everyone]
     in_yuhai = [row["incident_id"] for row in everyone if row["township"] == "yuhai"]
-    assert await paged(pool, first, Scope("yuhai")) == in_yuhai
+    for first in (1, 2, 7, 59, 60, 61):
+        assert await paged(pool, first) == [row["incident_id"] for row in everyone]
+        assert await paged(pool, first, Scope("yuhai")) == in_yuhai
 
 
 async def test_an_incident_reported_while_somebody_pages_neither_repeats_nor_hides_another(
