@@ -85,9 +85,9 @@ def create_pool(database_url: str, *, largest: int = 20) -> asyncpg.Pool:
 async def _connect(*arguments: Any, **options: Any) -> asyncpg.Connection:
     try:
         connection = await asyncpg.connect(*arguments, **options)
-    except LOST:
-        raise
-    except asyncpg.PostgresError as error:
+    except (asyncpg.PostgresError, *LOST) as error:
+        if isinstance(error, LOST) and not is_explained(error) and "startup parameter" not in str(error):
+            raise
         raise _not_let_in(error) from error
     user = await connection.fetchval("select current_user")
     if user == ROLE:
@@ -109,7 +109,7 @@ def _not_let_in(error: asyncpg.PostgresError) -> UnavailableError:
         return UnavailableError(
             f"this login may not become {ROLE} ({error}). As the owner of the database: grant {ROLE} to <login>"
         )
-    if isinstance(error, asyncpg.ProtocolViolationError) and "startup parameter" in str(error):
+    if isinstance(error, asyncpg.ProtocolViolationError):
         return UnavailableError(
             f"a pooler between us and the database refuses our settings ({error}); docs/operations.md says what it needs"
         )

@@ -21,7 +21,6 @@ _ADVICE = {
     "42883": _SCHEMA,
     "26000": _POOLER,
     "42P05": _POOLER,
-    "08P01": _POOLER,
     "55P03": "others use it for longer than we wait (a backup, a verification, a rebuild): try again when they are done",
     "58030": "its storage fails: look at its disk and at its log, and see that there is a backup",
     "XX001": "its files are damaged: stop appending, and restore the last backup into an empty database",
@@ -40,4 +39,4 @@ def is_explained(error: BaseException) -> bool:
 def refusal(what: str, error: asyncpg.PostgresError) -> UnavailableError:
     """`what` could not be done because of `error`: with PostgreSQL's words, and what to do where we know it."""
     advice = _ADVICE.get(error.sqlstate or "", "look at its log")
-    return UnavailableError(f"{what}: {error}; {advice} (SQLSTATE {error.sqlstate})")
+    return UnavailableError(f"{what}: {error.args[0]}; {advice} (SQLSTATE {error.sqlstate})")

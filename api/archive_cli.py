@@ -58,6 +58,7 @@ def detach(
             "Keep more than one copy: it is the only place where these rows are.",
             highlight=False,
             markup=False,
+            soft_wrap=True,
         )
 
 
@@ -74,4 +75,9 @@ def attach(
     if as_json:
         print_json({"file": str(file), "rows": rows})
     else:
-        out.print(f"{rows} rows are back in the log; {file} is as it was", highlight=False, markup=False)
+        out.print(
+            f"{rows} rows are back in the log; {file} is as it was",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )

@@ -31,8 +31,10 @@ def backup(
     if as_json:
         print_json({"folder": str(folder), **_facts(manifest)})
         return
-    out.print(f"{folder}: the log up to position {manifest.position}", highlight=False, markup=False)
-    err.print(manifest.keys, highlight=False, markup=False)
+    out.print(
+        f"{folder}: the log up to position {manifest.position}", highlight=False, markup=False, soft_wrap=True
+    )
+    err.print(manifest.keys, highlight=False, markup=False, soft_wrap=True)
     if manifest.archives:
         err.print(
             f"Keep these archives with it: {', '.join(manifest.archives)}", highlight=False, markup=False
@@ -61,9 +63,12 @@ def restore(
             }
         )
     elif verdict.holds:
-        out.print(f"restored, and the chain holds: {verdict.events} events, last hash {verdict.hash.hex()}")
+        out.print(
+            f"restored, and the chain holds: {verdict.events} events, last hash {verdict.hash.hex()}",
+            soft_wrap=True,
+        )
     else:
-        err.print(f"[red]restored, and the chain is broken[/red]: {verdict.problem}")
+        err.print(f"[red]restored, and the chain is broken[/red]: {verdict.problem}", soft_wrap=True)
     raise SystemExit(0 if verdict.holds else 1)
 
 

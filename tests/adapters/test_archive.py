@@ -1,6 +1,7 @@
 """A leaf of observations goes to a file and comes back; the chain, the reads and the Merkle tree hold without its rows."""
 
 import json
+import resource
 import zlib
 from dataclasses import replace
 from hashlib import sha256
@@ -37,6 +38,9 @@ from domain.people import Role
 from domain.ports import Request
 from domain.retention import Remains, Stretch, nodes, subtrees
 from domain.site import Site, site_id
+from projections.closure import PROJECTION as CLOSURE
+from projections.gate_traffic import PROJECTION as GATE_TRAFFIC
+from projections.runner import catch_up
 
 LEAF = "events_observation_1"
 LEAF_SIZE = 20
@@ -323,6 +327,32 @@ async def test_who_needs_nothing_of_it_reads_on_without_the_file(log, database_u
     await detach(database_url, tmp_path)
     assert await log.read(0, 100, INCIDENT) == before
     assert (await log.read(22, 3, INCIDENT)).through == 25
+
+
+async def test_a_projection_waits_for_the_archive_and_then_counts_what_is_in_it(
+    log, pool, database_url, tmp_path
+):
+    made = await detach(database_url, tmp_path)
+    with pytest.raises(UnavailableError, match=made.file):
+        await catch_up(GATE_TRAFFIC, pool, log)
+    assert await catch_up(CLOSURE, pool, log) == 60
+    async with event_log(pool, database_url, archive_dir=tmp_path) as reader:
+        assert await catch_up(GATE_TRAFFIC, pool, reader) == 60
+    assert await pool.fetchval("select sum(passes) from gate_traffic") == 54 - 11
+
+
+async def test_a_disk_that_is_full_leaves_no_archive_and_the_rows_in_the_log(database_url, tmp_path):
+    """The system's own limit of a file's size: writing fails as it does on a full disk."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(UnavailableError, match="cannot be written: File too large; nothing was archived"):
+            await detach(database_url, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert not list(tmp_path.iterdir())
+    verdict = await chain_holds(database_url)
+    assert (verdict.holds, verdict.archived) == (True, 0)
 
 
 async def test_an_altered_file_is_not_read(pool, database_url, tmp_path):
