@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,7 @@ from adapters.database import LOST, connect
 from domain.errors import UnavailableError
 
 logger = logging.getLogger("anju.tail")
-CHANNELS = ("log", "projections")
+POSITIONS = ("log", "projections")
 HEARTBEAT = 15.0
 """Seconds after which the connection is asked whether it is still there: a network that went away says nothing by itself."""
 RETRY = 1.0
@@ -20,10 +21,14 @@ RETRY = 1.0
 
 
 class Tail:
-    """One listening connection for the whole process; an async context manager."""
+    """One listening connection for the whole process; an async context manager.
 
-    def __init__(self, database_url: str) -> None:
+    `others`: further channels, and what to call with the payload of what is said there.
+    """
+
+    def __init__(self, database_url: str, others: Mapping[str, Callable[[str], None]] | None = None) -> None:
         self._url = database_url
+        self._others = others or {}
         self._heard: dict[str, int] = {}
         self._waiting: set[tuple[str, int, asyncio.Future[None]]] = set()
         self._task: asyncio.Task[None] | None = None
@@ -69,8 +74,10 @@ class Tail:
         connection = await connect(self._url)
         connection.add_termination_listener(lambda _connection: lost.set())
         try:
-            for channel in CHANNELS:
+            for channel in POSITIONS:
                 await connection.add_listener(channel, self._hear)
+            for channel in self._others:
+                await connection.add_listener(channel, self._pass_on)
             for _name, _beyond, woken in self._waiting:
                 _wake(woken)
             while not lost.is_set():
@@ -80,6 +87,9 @@ class Tail:
                 await connection.execute("select", timeout=HEARTBEAT)
         finally:
             connection.terminate()
+
+    def _pass_on(self, _connection: object, _pid: int, channel: str, payload: str) -> None:
+        self._others[channel](payload)
 
     def _hear(self, _connection: object, _pid: int, channel: str, payload: str) -> None:
         name, _, position = payload.rpartition(" ") if channel == "projections" else ("log", "", payload)

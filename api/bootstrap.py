@@ -14,6 +14,7 @@ from adapters.database import NO_SCHEMA, UNMIGRATED, create_pool
 from adapters.event_log import PostgresLog, event_log
 from adapters.signing import CHECKPOINT_KEY, Signer, make_key, read_key
 from adapters.tail import Tail
+from adapters.vault import Vault
 from api.settings import Settings
 from api.tokens import Issuer, load_issuer
 from domain.checkpoint import PublicKey
@@ -37,6 +38,7 @@ class System:
 
     settings: Settings
     pool: asyncpg.Pool
+    vault: Vault
     log: PostgresLog
     tail: Tail
     bus: Bus | None
@@ -57,7 +59,7 @@ async def database(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
             f"the database does not answer: {error}; is ANJU_DATABASE_URL right?"
         ) from error
     async with pool:
-        if await pool.fetchval("select to_regclass('projections')") is None:
+        if await pool.fetchval("select to_regclass('vault_keys')") is None:
             raise UnavailableError(NO_SCHEMA)
         yield pool
 
@@ -69,13 +71,15 @@ async def system(
     """Start what `settings` say, and stop all of it on leaving, in the opposite order."""
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(database(settings))
+        vault = Vault(pool, settings.keyring)
+        await vault.forget_destroyed()
         log = await stack.enter_async_context(
-            event_log(pool, settings.require_database_url, archive_dir=settings.archive_dir)
+            event_log(pool, settings.require_database_url, vault, archive_dir=settings.archive_dir)
         )
-        tail = await stack.enter_async_context(Tail(settings.require_database_url))
+        tail = await stack.enter_async_context(Tail(settings.require_database_url, {"keys": vault.forget}))
         connection = await stack.enter_async_context(bus(settings.require_nats_url)) if with_bus else None
         issuer = await asyncio.to_thread(load_issuer, settings.data_dir)
-        yield System(settings, pool, log, tail, connection, issuer, now)
+        yield System(settings, pool, vault, log, tail, connection, issuer, now)
 
 
 def face_finder(settings: Settings, progress: Progress, pack: str | None = None) -> "FaceFinder":

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     archive_dir: Path | None = Field(
         None, description="where archives of old observations are, for whoever reads them again"
     )
+    master_keys: Path | None = Field(
+        None, description="the file of the vault's master keys; in the data folder if not given"
+    )
     models_dir: Path | None = Field(None, description="where model files are looked for first")
     log_origin: str = Field(
         "anju.local/log", description="the log's name in its checkpoints: unique, never changed, no spaces"
@@ -50,6 +53,11 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def keyring(self) -> Path:
+        """The file of the vault's master keys: lose it, and nothing that is sealed can be read again."""
+        return self.master_keys or self.data_dir / "master-keys"
 
     @property
     def models_dirs(self) -> tuple[Path, ...]:

@@ -21,6 +21,7 @@ from adapters.database import create_pool
 from adapters.embedded import nats, postgres
 from adapters.event_log import PostgresLog, event_log
 from adapters.migrate import migrate
+from adapters.vault import Vault
 from api.bootstrap import System, system
 from api.http import application
 from api.settings import Settings
@@ -103,9 +104,15 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
 
 
 @pytest.fixture
-async def log(pool: asyncpg.Pool, database_url: str) -> AsyncIterator[PostgresLog]:
+def vault(pool: asyncpg.Pool, tmp_path: Path) -> Vault:
+    """The key vault of the test's database, with its master keys in the test's folder."""
+    return Vault(pool, tmp_path / "master-keys")
+
+
+@pytest.fixture
+async def log(pool: asyncpg.Pool, database_url: str, vault: Vault) -> AsyncIterator[PostgresLog]:
     """The event log on the test's database."""
-    async with event_log(pool, database_url) as opened:
+    async with event_log(pool, database_url, vault) as opened:
         yield opened
 
 

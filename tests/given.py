@@ -10,8 +10,11 @@ from uuid import uuid4
 from adapters.event_log import PostgresLog
 from domain import commands
 from domain.commands import Order
+from domain.incident import Source
+from domain.key import Key
 from domain.observation import FaceObservation, GateRef, ModelUse, observation_id
 from domain.people import CITY, Person, Role, Scope
+from domain.personal import Personal
 from domain.site import Direction, Gate, GateMode, Site, site_id
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -20,7 +23,7 @@ NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 async def until(condition: Callable[[], Awaitable[object]], seconds: float = 15.0) -> None:
     """Wait until `condition` gives something true; TimeoutError if it never does."""
     async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110  (what is waited for happens in another process)
+        while not await condition():
             await asyncio.sleep(0.02)
 
 
@@ -45,6 +48,26 @@ async def build_site(log: PostgresLog, code: str = "runjinyuan", township: str =
     ):
         await commands.act(log, order(Role.ADMIN), Site, Site.add_gate, site_id(code), gate=gate)
     return await log.load(Site, site_id(code))
+
+
+async def report(
+    log: PostgresLog, site: Site, *, by: Order | None = None, reporter: Personal | None = None
+) -> commands.Done:
+    """An incident at `site`, reported by `reporter`."""
+    return await commands.report_incident(
+        log,
+        by or order(Role.INTAKE),
+        site_id=site.id,
+        source=Source.CITIZEN,
+        category="noise",
+        description="夜间施工",
+        reporter=reporter,
+    )
+
+
+async def destroy(log: PostgresLog, scope: str) -> commands.Done:
+    """Destroy the key of `scope`, as a privacy officer."""
+    return await commands.decide_key(log, order(Role.PRIVACY_OFFICER), Key.destroy, scope, reason="asked for")
 
 
 def observation(

@@ -3,8 +3,8 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, get_type_hints
-from uuid import UUID
+from typing import Annotated, Any, get_type_hints
+from uuid import UUID, uuid5
 
 import strawberry
 
@@ -13,7 +13,9 @@ from api.graphql.types import CommandResult, GateInput, Position
 from domain import commands
 from domain.errors import NotFoundError
 from domain.incident import Incident, Source
-from domain.observation import require_code
+from domain.key import Key
+from domain.observation import NAMESPACE, require_code
+from domain.personal import Personal, of_subject
 from domain.site import Gate, Site, site_id
 
 INPUTS: dict[Any, type[Any]] = {Gate: GateInput}
@@ -28,12 +30,6 @@ def _result(done: commands.Done) -> CommandResult:
 
 def command(kind: type[Any], method: Callable[..., None]) -> Any:
     """The mutation that calls `method` of the aggregate `kind`: its keyword arguments become the mutation's."""
-    hints = get_type_hints(method)
-    fields = {
-        name: INPUTS.get(hints[name], hints[name])
-        for name in inspect.signature(method).parameters
-        if name not in {"self", "by", "at"}
-    }
 
     async def resolve(
         info: Info,
@@ -44,7 +40,7 @@ def command(kind: type[Any], method: Callable[..., None]) -> Any:
     ) -> CommandResult:
         order = info.context.order(request_id)
         log = info.context.system.log
-        values = {
+        values: dict[str, Any] = {
             name: value.of_domain() if isinstance(value, GateInput) else value
             for name, value in given.items()
         }
@@ -52,6 +48,29 @@ def command(kind: type[Any], method: Callable[..., None]) -> Any:
             await commands.act(log, order, kind, method, id, expected_version=expected_version, **values)
         )
 
+    return _mutation(resolve, kind, method)
+
+
+def key_command(method: Callable[..., None]) -> Any:
+    """The mutation that calls `method` of a key, which is named by its scope: nobody has to make it first."""
+
+    async def resolve(info: Info, scope: str, request_id: UUID | None = None, **given: Any) -> CommandResult:
+        order = info.context.order(request_id)
+        return _result(await commands.decide_key(info.context.system.log, order, method, scope, **given))
+
+    return _mutation(resolve, Key, method)
+
+
+def _mutation(
+    resolve: Callable[..., Awaitable[CommandResult]], kind: type[Any], method: Callable[..., None]
+) -> Any:
+    """The mutation `resolve`, with the arguments and the description of `method` of the aggregate `kind`."""
+    hints = get_type_hints(method)
+    fields = {
+        name: INPUTS.get(hints[name], hints[name])
+        for name in inspect.signature(method).parameters
+        if name not in {"self", "by", "at"}
+    }
     _take_arguments(resolve, fields)
     return strawberry.mutation(
         resolver=resolve,
@@ -76,6 +95,13 @@ def _take_arguments(resolve: Callable[..., Awaitable[CommandResult]], fields: di
     resolve.__annotations__ = {**resolve.__annotations__, **fields}
 
 
+def _reporter(order: commands.Order, text: str | None, subject: UUID | None) -> Personal | None:
+    """The reporter, under a key of their own: a repeated request names the same one."""
+    if text is None:
+        return None
+    return Personal(of_subject(subject or uuid5(NAMESPACE, f"reporter:{order.request_id}")), text)
+
+
 @strawberry.type
 class Mutation:
     """What can be done. Every mutation takes `requestId`: given twice, it is done once."""
@@ -92,18 +118,30 @@ class Mutation:
         category: str,
         description: str,
         occurred_at: datetime | None = None,
+        reporter: Annotated[
+            str | None,
+            strawberry.argument(description="Who reports it and how to reach them; stored sealed."),
+        ] = None,
+        reporter_subject: Annotated[
+            UUID | None,
+            strawberry.argument(
+                description="The reporter's own id, if they have one; a new one if not given."
+            ),
+        ] = None,
         request_id: UUID | None = None,
     ) -> CommandResult:
+        order = info.context.order(request_id)
         place = site_id(require_code(site, "site"))
         try:
             done = await commands.report_incident(
                 info.context.system.log,
-                info.context.order(request_id),
+                order,
                 site_id=place,
                 source=source,
                 category=category,
                 description=description,
                 occurred_at=occurred_at,
+                reporter=_reporter(order, reporter, reporter_subject),
             )
         except NotFoundError:
             raise NotFoundError(f"there is no site {site!r}") from None
@@ -132,3 +170,7 @@ class Mutation:
     accept_site = command(Site, Site.accept)
     start_operation = command(Site, Site.start_operation)
     add_gate = command(Site, Site.add_gate)
+
+    destroy_key = key_command(Key.destroy)
+    place_hold = key_command(Key.place_hold)
+    lift_hold = key_command(Key.lift_hold)

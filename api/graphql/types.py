@@ -12,6 +12,7 @@ import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
 from api.graphql.context import Info
+from domain import incident, personal
 from domain.errors import InvalidError
 from domain.gatepass import Decision
 from domain.incident import IncidentState, Source
@@ -174,6 +175,18 @@ class TimelineEntry:
         )
 
 
+@strawberry.type(description="Personal text, kept under the key of a scope.")
+class Personal:
+    scope: str = strawberry.field(description="Whose key it is kept under: what a privacy officer destroys.")
+    text: str | None = strawberry.field(description="Null when it is redacted.")
+    redacted: bool = strawberry.field(description="The key was destroyed, and the text with it.")
+
+    @classmethod
+    def of(cls, value: personal.Personal) -> Self:
+        """The value, as it is shown to who may see it."""
+        return cls(scope=value.scope, text=value.text, redacted=value.redacted)
+
+
 @strawberry.type(description="事件: something reported to a governance centre, and what became of it.")
 class Incident:
     id: UUID
@@ -195,6 +208,14 @@ class Incident:
     @strawberry.field(description="Every event of its history, oldest first.")
     async def timeline(self, info: Info) -> list[TimelineEntry]:
         return [TimelineEntry.of(entry) for entry in await info.context.system.log.history(self.id)]
+
+    @strawberry.field(
+        description="Who reported it and how to reach them, read from the log; null if they did not say."
+    )
+    async def reporter(self, info: Info) -> Personal | None:
+        info.context.allow("read.reporter")
+        reporter = (await info.context.system.log.load(incident.Incident, self.id)).reporter
+        return None if reporter is None else Personal.of(reporter)
 
     @classmethod
     def of(cls, row: Any) -> Self:

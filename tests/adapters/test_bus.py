@@ -314,7 +314,7 @@ async def test_a_server_without_jetstream_is_said_to_be_one(tmp_path):
     )
     try:
         async with asyncio.timeout(15):
-            while not (found := list(tmp_path.glob("*.ports"))) or not found[0].read_text():  # noqa: ASYNC110
+            while not (found := list(tmp_path.glob("*.ports"))) or not found[0].read_text():
                 await asyncio.sleep(0.02)
             (url,) = json.loads(found[0].read_text())["nats"]
             with pytest.raises(UnavailableError, match="start NATS with JetStream"):
