@@ -7,7 +7,7 @@ from datetime import datetime
 
 import asyncpg
 
-from adapters.database import LOST, connect
+from adapters.database import LOST, NO_SCHEMA, UNMIGRATED, connect
 from adapters.signing import Signer, checked
 from adapters.tree import SQL, Tree
 from adapters.verify import Anchor, Progress, verify
@@ -54,13 +54,15 @@ def open_note(note: str, key: PublicKey, source: str) -> Signed:
 
 @asynccontextmanager
 async def reading(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection; a lost one is UnavailableError."""
+    """A connection; a lost one is UnavailableError, as is a database without a schema."""
     try:
         connection = await connect(database_url)
         try:
             yield connection
         finally:
             connection.terminate()
+    except UNMIGRATED as error:
+        raise UnavailableError(NO_SCHEMA) from error
     except LOST as error:
         raise UnavailableError(f"the database does not answer ({error}); is it running?") from error
 

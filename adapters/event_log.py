@@ -5,6 +5,7 @@ What is personal is sealed before it reaches the writer and opened after it was 
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
@@ -12,8 +13,9 @@ import asyncpg
 import msgspec
 
 from adapters import codec, sealing
+from adapters.archive_reader import ArchiveReader, reached
 from adapters.commit import SQL
-from adapters.database import LOST
+from adapters.database import refusals
 from adapters.vault import Vault
 from adapters.writer import Writer
 from domain.errors import AnjuError, CorruptError, NotFoundError, UnavailableError
@@ -26,9 +28,12 @@ _metadata = msgspec.json.Decoder(dict[str, str])
 class PostgresLog:
     """See `domain.ports.EventLog`."""
 
-    def __init__(self, pool: asyncpg.Pool, writer: Writer, vault: Vault | None) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, writer: Writer, archives: ArchiveReader, vault: Vault | None
+    ) -> None:
         self._pool = pool
         self._writer = writer
+        self._archives = archives
         self._vault = vault
 
     async def append(self, request: Request) -> Appended:
@@ -63,6 +68,11 @@ class PostgresLog:
 
     async def load(self, kind: type[A], aggregate_id: UUID) -> A:
         rows = await self._fetch(SQL.load.sql, aggregate_id)
+        if rows and rows[0]["originator_version"] != 1:
+            raise UnavailableError(
+                f"the first {rows[0]['originator_version'] - 1} events of {kind.__name__.lower()} {aggregate_id} are in an archive: "
+                "bring them back with `anju archive attach`"
+            )
         aggregate: Any = None
         for event in await self._events(rows):
             aggregate = event.mutate(aggregate)
@@ -76,12 +86,20 @@ class PostgresLog:
         return await self._entries(await self._fetch(SQL.history.sql, aggregate_id))
 
     async def read(self, after: int, limit: int, topics: frozenset[str]) -> Page:
-        rows = await self._fetch(SQL.read.sql, after, after + limit)
-        for expected, row in enumerate(rows, start=after + 1):
-            if row["notification_id"] != expected:
-                raise CorruptError(f"position {expected} is missing from the log: run `anju verify`")
-        entries = await self._entries([row for row in rows if row["topic"] in topics])
-        return Page(entries, after + len(rows))
+        for _ in range(2):  # a leaf may go or come back between the two queries
+            rows = await self._fetch(SQL.read.sql, after, after + limit)
+            whole = len(rows) == limit
+            stretches = [] if whole else await self._archives.stretches(after, after + limit)
+            through = reached(after, after + limit, [row["notification_id"] for row in rows], stretches)
+            if not rows or rows[-1]["notification_id"] <= through:
+                break
+        else:
+            raise CorruptError(f"position {through + 1} is missing from the log: run `anju verify`")
+        wanted = [row for row in rows if row["topic"] in topics]
+        if stretches:
+            wanted += await self._archives.rows(after, through, topics)
+            wanted.sort(key=lambda row: cast("int", row["notification_id"]))
+        return Page(await self._entries(wanted), through)
 
     async def position(self) -> int:
         (row,) = await self._fetch(SQL.head.sql)
@@ -117,12 +135,8 @@ class PostgresLog:
                     self._vault.forget(event.scope)
 
     async def _fetch(self, sql: str, *values: object) -> list[Any]:
-        try:
+        with refusals("the log cannot be read"):
             return cast("list[Any]", await self._pool.fetch(sql, *values))
-        except LOST as error:
-            raise UnavailableError(
-                f"the log cannot be read: the database does not answer ({error})"
-            ) from error
 
 
 def _sealed(request: Request, keys: sealing.Keys) -> Request | AnjuError:
@@ -135,8 +149,11 @@ def _sealed(request: Request, keys: sealing.Keys) -> Request | AnjuError:
 
 @asynccontextmanager
 async def event_log(
-    pool: asyncpg.Pool, database_url: str, vault: Vault | None = None
+    pool: asyncpg.Pool, database_url: str, vault: Vault | None = None, *, archive_dir: Path | None = None
 ) -> AsyncIterator[PostgresLog]:
-    """The log, with its writer running until the block is left. Without `vault` nothing personal can be written or read."""
+    """The log, with its writer running until the block is left.
+
+    Without `vault` nothing personal can be written or read. `archive_dir`: where archives are, for what is not in the database.
+    """
     async with Writer(database_url) as writer:
-        yield PostgresLog(pool, writer, vault)
+        yield PostgresLog(pool, writer, ArchiveReader(pool, archive_dir), vault)

@@ -19,7 +19,7 @@ select min(notification_id) as first, max(notification_id) as last
   from events where request_id = $1 and ($2::uuid is null or originator_id = $2)
 
 -- name: load
-select topic, state from events where originator_id = $1 order by originator_version
+select originator_version, topic, state from events where originator_id = $1 order by originator_version
 
 -- name: history
 select notification_id, topic, recorded_at, metadata, state
@@ -31,10 +31,3 @@ select notification_id, topic, recorded_at, metadata, state
 
 -- name: head
 select position, hash from log_head
-
--- name: chain
--- A time that no calendar of ours has is none.
-select notification_id, category,
-       case when recorded_at between '0002-01-01Z' and '9998-12-31Z' then recorded_at end as recorded_at,
-       originator_id, originator_version, request_id, topic, metadata, state, hash
-  from events order by notification_id

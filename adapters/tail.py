@@ -10,6 +10,7 @@ from typing import Self
 import asyncpg
 
 from adapters.database import LOST, connect
+from domain.errors import UnavailableError
 
 logger = logging.getLogger("anju.tail")
 POSITIONS = ("log", "projections")
@@ -64,7 +65,7 @@ class Tail:
         while True:
             try:
                 await self._listen_once()
-            except (asyncpg.PostgresError, *LOST) as error:
+            except (UnavailableError, asyncpg.PostgresError, *LOST) as error:
                 logger.warning("the listening connection is lost: %r", error)
             await asyncio.sleep(RETRY)
 

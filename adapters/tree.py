@@ -11,9 +11,10 @@ import asyncpg
 from domain.checkpoint import HASH_BYTES
 from domain.errors import CorruptError
 from domain.merkle import Levels, Range, leaf_hash
+from domain.retention import BLOCK, Remains, Stretch, nodes
 
 SQL: Any = aiosql.from_path(Path(__file__).parent / "checkpoints.sql", "asyncpg", mandatory_parameters=False)
-CHUNK = 1 << 14
+CHUNK = BLOCK
 """Leaves below a kept root: 2 kB of roots for a million events, and at most this many hashes read for one event's proof."""
 
 
@@ -34,7 +35,7 @@ class Tree:
         """Work out the roots of the chunks that were completed since."""
         for number in range(len(self.chunks), self.size // CHUNK):
             levels = await self._levels(number * CHUNK, (number + 1) * CHUNK)
-            self.chunks.append(levels.root)
+            self.chunks.append(levels.over((0, CHUNK)))
 
     async def root(self, size: int) -> bytes:
         """The root of the tree over the first `size` positions."""
@@ -47,7 +48,8 @@ class Tree:
             part: self.chunks[part[0] // CHUNK] for one in wanted for part in _parts(one) if self._kept(part)
         }
         missing = sorted({part for one in wanted for part in _parts(one)} - found.keys())
-        levels, held = Levels([]), -1
+        levels: Levels | Remains = Levels([])
+        held = -1
         for first, after_last in missing:
             number = first // CHUNK
             if number != held:
@@ -61,13 +63,25 @@ class Tree:
         first, after_last = part
         return after_last - first == CHUNK and first // CHUNK < len(self.chunks)
 
-    async def _levels(self, first: int, after_last: int) -> Levels:
+    async def _levels(self, first: int, after_last: int) -> Levels | Remains:
         joined = await self._connection.fetchval(SQL.leaves.sql, first, after_last) or b""
-        if len(joined) != (after_last - first) * HASH_BYTES:
+        if len(joined) == (after_last - first) * HASH_BYTES:
+            return await asyncio.to_thread(_build, joined)
+        rows = await self._connection.fetch(SQL.rows_among.sql, first, after_last)
+        archived = await self._connection.fetch(SQL.stretches_among.sql, first, after_last)
+        stretches = [
+            Stretch(row["first"], row["last"], row["hash"], _hashes(row["roots"])) for row in archived
+        ]
+        if len(rows) + sum(one.last - one.first + 1 for one in stretches) != after_last - first:
             raise CorruptError(
                 f"positions are missing among {first + 1} to {after_last}: run `anju verify`, which names the first"
             )
-        return await asyncio.to_thread(_build, joined)
+        try:
+            return Remains(nodes({row["position"]: row["hash"] for row in rows}, stretches, first))
+        except ValueError as error:
+            raise CorruptError(
+                f"what stayed of the archived positions among {first + 1} to {after_last} was altered"
+            ) from error
 
 
 def _parts(wanted: Range) -> Iterator[Range]:
@@ -80,4 +94,8 @@ def _parts(wanted: Range) -> Iterator[Range]:
 
 
 def _build(joined: bytes) -> Levels:
-    return Levels([leaf_hash(joined[at : at + HASH_BYTES]) for at in range(0, len(joined), HASH_BYTES)])
+    return Levels([leaf_hash(hash_) for hash_ in _hashes(joined)])
+
+
+def _hashes(joined: bytes) -> tuple[bytes, ...]:
+    return tuple(joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES))

@@ -8,13 +8,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import aiosql
 import asyncpg
 
-from adapters.database import LOST, connect
+from adapters.database import LOST, NO_SCHEMA, UNMIGRATED, connect
 from adapters.verify_range import Finding, Job, Range
 from adapters.verify_workers import check_all
 from domain.chain import GENESIS
@@ -37,12 +38,16 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`events` were checked, up to the one with `hash`; `problem` is None if all holds, else what is first wrong, at `position`."""
+    """`events` were checked, up to the one with `hash`; `problem` is None if all holds, else what is first wrong, at `position`.
+
+    Of the events, `archived` have their rows elsewhere: what stayed of them fits into the chain, and into the signed checkpoints.
+    """
 
     events: int
     hash: bytes
     position: int | None = None
     problem: str | None = None
+    archived: int = 0
 
     @property
     def holds(self) -> bool:
@@ -60,7 +65,7 @@ async def verify(
 ) -> Verdict:
     """Check the positions `first` to `last` (to the end if None), and that the log still has what `anchors` say.
 
-    The hash stored at `first` - 1 is taken as it stands. `progress` is told (checked, all). UnavailableError; InvalidError if there
+    The hash stored at `first` - 1 is taken as it stands; an archived stretch is taken whole. `progress` is told (checked, all). UnavailableError; InvalidError if there
     are no such positions. With `lend_a_hand` this process is one of those that check: quicker, and not for one that serves.
     """
     async with _snapshot(database_url) as (connection, snapshot):
@@ -69,6 +74,7 @@ async def verify(
         through = size if last is None else last
         if first < 1 or through > size or first > through + (last is None):
             raise InvalidError(f"there are no positions {first} to {through}: the log has 1 to {size}")
+        first, through = await connection.fetchrow(SQL.whole.sql, first, through)
         job = Job(database_url, snapshot, SQL.range.sql)
         found = await _chain(connection, job, first, through, progress, lend_a_hand=lend_a_hand)
         if through == size:
@@ -88,6 +94,8 @@ async def _snapshot(database_url: str) -> AsyncIterator[tuple[asyncpg.Connection
                 yield connection, await connection.fetchval(SQL.share_snapshot.sql)
         finally:
             connection.terminate()
+    except UNMIGRATED as error:
+        raise UnavailableError(NO_SCHEMA) from error
     except LOST as error:
         raise UnavailableError(
             f"the log cannot be verified: the database does not answer ({error})"
@@ -104,7 +112,9 @@ async def _chain(
     lend_a_hand: bool,
 ) -> list[Finding | None]:
     """Positions and hashes in the workers; meanwhile, in the database, the versions of the aggregates."""
-    ranges = [Range(after, min(after + STEP, through)) for after in range(first - 1, through, STEP)]
+    # They meet where no archived stretch does not end: see domain/retention.py.
+    cuts = [first - 1, *range((first - 1) // STEP * STEP + STEP, through, STEP), through]
+    ranges = [Range(after, until) for after, until in pairwise(cuts) if after < until]
     checked = 0
 
     def report(more: int) -> None:
@@ -175,6 +185,7 @@ async def _verdict(
     good = through if worst is None else max(min((worst.position or 0) - 1, through), first - 1)
     rows = await connection.fetch(SQL.hashes_at.sql, [good])
     last_good = rows[0]["hash"] if rows else GENESIS
+    archived = await connection.fetchval(SQL.archived.sql, first, good)
     if worst is None:
-        return Verdict(good - first + 1, last_good)
-    return Verdict(good - first + 1, last_good, worst.position, worst.problem)
+        return Verdict(good - first + 1, last_good, archived=archived)
+    return Verdict(good - first + 1, last_good, worst.position, worst.problem, archived)

@@ -15,6 +15,7 @@ import asyncpg
 from adapters.batch import Encoded, Result, encode
 from adapters.commit import Committer
 from adapters.database import LOST
+from adapters.refusals import refusal
 from domain.errors import BusyError, UnavailableError
 from domain.ports import Request
 
@@ -117,7 +118,11 @@ class Writer:
                 pause = min(pause * 2, 1.0)
             except asyncpg.PostgresError as error:
                 self._committer.forget()
-                _fail(groups, f"the database refuses to append: {error} (SQLSTATE {error.sqlstate})")
+                _fail(groups, str(refusal("nothing was appended: the database refuses", error)))
+                return
+            except UnavailableError as error:  # it answers, and does not let us in
+                self._committer.forget()
+                _fail(groups, str(error))
                 return
             except BaseException as error:
                 # A bug or a cancelled task: nobody may wait for ever for a writer that is gone, nor for the lock it held.
@@ -142,7 +147,9 @@ class Writer:
         while self._queue and (self._closing or self._queue[0].since <= limit):
             late.append(self._queue.popleft())
             self._waiting -= late[-1].size
-        _fail(late, f"the database is lost and did not come back ({error!r}); is it running?")
+        _fail(
+            late, f"the database is lost and did not come back ({error!r}): is it running, is its disk full?"
+        )
         return True
 
 

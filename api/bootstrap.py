@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import asyncpg
 
 from adapters.bus import Bus, bus
-from adapters.database import create_pool
+from adapters.database import NO_SCHEMA, UNMIGRATED, create_pool
 from adapters.event_log import PostgresLog, event_log
 from adapters.signing import CHECKPOINT_KEY, Signer, make_key, read_key
 from adapters.tail import Tail
@@ -18,12 +19,12 @@ from api.settings import Settings
 from api.tokens import Issuer, load_issuer
 from domain.checkpoint import PublicKey
 from domain.errors import NotFoundError, UnavailableError
-from recognition.faces import FaceEngine, FaceFinder
 from recognition.models import SFACE, YUNET, Progress, ensure, locate_pack
-from recognition.packs import InsightFacePack
+
+if TYPE_CHECKING:
+    from recognition.faces import FaceFinder
 
 Clock = Callable[[], datetime]
-NO_SCHEMA = "the database has no schema yet: run `anju migrate`"
 
 
 def wall_clock() -> datetime:
@@ -51,7 +52,7 @@ async def database(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
     url = settings.require_database_url
     try:
         pool = await create_pool(url)
-    except asyncpg.InvalidParameterValueError as error:  # the role that the schema brings is not there
+    except UNMIGRATED as error:
         raise UnavailableError(NO_SCHEMA) from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise UnavailableError(
@@ -72,15 +73,20 @@ async def system(
         pool = await stack.enter_async_context(database(settings))
         vault = Vault(pool, settings.keyring)
         await vault.forget_destroyed()
-        log = await stack.enter_async_context(event_log(pool, settings.require_database_url, vault))
+        log = await stack.enter_async_context(
+            event_log(pool, settings.require_database_url, vault, archive_dir=settings.archive_dir)
+        )
         tail = await stack.enter_async_context(Tail(settings.require_database_url, {"keys": vault.forget}))
         connection = await stack.enter_async_context(bus(settings.require_nats_url)) if with_bus else None
         issuer = await asyncio.to_thread(load_issuer, settings.data_dir)
         yield System(settings, pool, vault, log, tail, connection, issuer, now)
 
 
-def face_finder(settings: Settings, progress: Progress, pack: str | None = None) -> FaceFinder:
+def face_finder(settings: Settings, progress: Progress, pack: str | None = None) -> "FaceFinder":
     """The engine that finds faces: YuNet and SFace, fetched if they are not here, or an InsightFace pack that is here. Blocks."""
+    from recognition.faces import FaceEngine  # here: OpenCV and ONNX Runtime are of no use to who only serves
+    from recognition.packs import InsightFacePack
+
     if pack is None:
         paths = ensure(settings.models_dirs, models=(YUNET, SFACE), progress=progress)
         return FaceEngine(paths[YUNET.name], paths[SFACE.name])

@@ -1,10 +1,13 @@
-"""The command line. Exit codes: 0 done, 1 refused or found wrong, 2 called wrongly."""
+"""The command line. Exit codes: 0 done, 1 refused or found wrong, 2 called wrongly.
+
+A command imports what it works with itself: help and small commands answer at once, and a server carries no recognition engine.
+"""
 
 import asyncio
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
@@ -13,24 +16,19 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from adapters.bus import bus
-from adapters.migrate import migrate as run_migrations
-from api import demo as demonstration
-from api.bootstrap import face_finder, system
+from api import archive_cli, backup_cli
 from api.console import AsJson, configured, err, out, print_json, progress_bar
-from api.http import application
 from api.keys_cli import keys
 from api.proof_cli import commands as proof_commands
-from api.serving import serving, until_signalled
 from api.settings import Settings
-from api.tokens import load_issuer
-from api.workers import work as run_workers
 from domain.errors import AnjuError, InvalidError
 from domain.observation import GateRef
 from domain.people import Person, Role, Scope
 from domain.site import site_id
 from recognition import models as model_files
-from recognition.observe import Summary, observe
+
+if TYPE_CHECKING:
+    from recognition.observe import Summary
 
 app = typer.Typer(
     help="Anju 安居: the backend of a neighbourhood-safety command centre.\n\nSettings are environment variables with the prefix ANJU_; "
@@ -42,6 +40,8 @@ models = typer.Typer(
     help="Model files: what they are, whether they are here and whole.", no_args_is_help=True
 )
 app.add_typer(models, name="models")
+app.add_typer(archive_cli.archive, name="archive")
+backup_cli.register(app)
 app.add_typer(keys, name="keys")
 app.add_typer(proof_commands)
 
@@ -95,6 +95,8 @@ def demo(
     port: Port = None,
 ) -> None:
     """Start everything on this machine, drive the Rui'an scenario through it, and stay up until Ctrl-C."""
+    from api import demo as demonstration
+
     settings = configured(port=port)
     raise SystemExit(_run(demonstration.run(settings, out, stay=not headless_check)))
 
@@ -105,6 +107,10 @@ def serve(
     port: Port = None,
 ) -> None:
     """Serve the API. Workers run apart: `anju work`."""
+    from api.bootstrap import system
+    from api.http import application
+    from api.serving import serving, until_signalled
+
     settings = configured(host=host, port=port)
 
     async def main() -> None:
@@ -125,13 +131,17 @@ def work(
     projections: Annotated[bool, typer.Option("--projections", help="Keep the read models up.")] = False,
 ) -> None:
     """Run the workers (all of them, if none is named) until Ctrl-C."""
+    from api import workers
+    from api.bootstrap import system
+    from api.serving import until_signalled
+
     every = not (ingest or projections)
     settings = configured()
 
     async def main() -> None:
         async with system(settings, with_bus=ingest or every) as running:
             err.print("working (Ctrl-C stops it)")
-            await run_workers(running, ingesting=ingest or every, projecting=projections or every)
+            await workers.work(running, ingesting=ingest or every, projecting=projections or every)
 
     _run(until_signalled(main()))
 
@@ -158,9 +168,13 @@ def recognise(
     as_json: AsJson = False,
 ) -> None:
     """Find the faces in SOURCE and publish an observation of each on the bus."""
+    from adapters.bus import bus
+    from api.bootstrap import face_finder
+    from recognition.observe import observe
+
     settings = configured()
 
-    async def main() -> Summary:
+    async def main() -> "Summary":
         with progress_bar() as bar:
             finder = await asyncio.to_thread(face_finder, settings, _model_progress(bar), pack)
             task = bar.add_task(source.name, total=None)
@@ -177,7 +191,8 @@ def recognise(
 
     summary = _run(main())
     if as_json:
-        print_json(summary)
+        unreadable = [{"path": str(path), "reason": reason} for path, reason in summary.unreadable]
+        print_json({"frames": summary.frames, "faces": summary.faces, "unreadable": unreadable})
     else:
         out.print(f"{summary.faces} faces in {summary.frames} frames, published for {gate}", highlight=False)
         for path, reason in summary.unreadable:
@@ -189,7 +204,9 @@ def recognise(
 @app.command()
 def migrate(*, as_json: AsJson = False) -> None:
     """Bring the database's schema up to date; running it again changes nothing."""
-    before, now = run_migrations(configured().require_database_url)
+    from adapters import migrate as migrations
+
+    before, now = migrations.migrate(configured().require_database_url)
     if as_json:
         print_json({"before": before, "now": now})
     else:
@@ -208,6 +225,8 @@ def token(
     ] = None,
 ) -> None:
     """Print a bearer token, signed with the key in the data folder and good for twelve hours."""
+    from api.tokens import load_issuer
+
     holder = Person(
         person or f"demo-{role.value.replace('_', '-')}",
         frozenset({role}),

@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from api.settings import Settings, load_settings
 
@@ -42,6 +42,26 @@ def progress_bar() -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
         yield bar
+
+
+class Report(Protocol):
+    """Told what is being done, how much of it is done, and how much there is."""
+
+    def __call__(self, description: str, done: int, total: int | None) -> None: ...
+
+
+@contextmanager
+def reporting() -> Iterator[Report]:
+    """A progress bar for each thing that is reported."""
+    tasks: dict[str, TaskID] = {}
+    with progress_bar() as bar:
+
+        def report(description: str, done: int, total: int | None) -> None:
+            if description not in tasks:
+                tasks[description] = bar.add_task(description, total=total)
+            bar.update(tasks[description], completed=done, total=total)
+
+        yield report
 
 
 @contextmanager

@@ -36,12 +36,15 @@ def application(system: System) -> FastAPI:
     async def index() -> HTMLResponse:
         return HTMLResponse(_PAGE)
 
-    @app.get("/healthz", summary="The process answers")
+    @app.get("/healthz", tags=["health"], summary="The process answers")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
     @app.get(
-        "/readyz", summary="The database and the bus answer", responses={503: {"description": "One does not"}}
+        "/readyz",
+        tags=["health"],
+        summary="The database and the bus answer",
+        responses={503: {"description": "One does not"}},
     )
     async def readyz() -> JSONResponse:
         checks = {

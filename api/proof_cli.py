@@ -3,20 +3,19 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 import uvloop
 from typer.core import TyperGroup
 
-from adapters.audit import Audit, audit
-from adapters.checkpoint_files import KEY_FILE, export, read_verifier_key
-from adapters.proof import bundle
 from api import check_bundle
-from api.bootstrap import checkpoint_key, checkpoint_signer, wall_clock
 from api.console import AsJson, configured, counting, err, out, print_json
 from domain.errors import CorruptError
+
+if TYPE_CHECKING:
+    from adapters.audit import Audit
 
 commands = typer.Typer()
 
@@ -34,26 +33,48 @@ def verify(
             help="A directory of exported checkpoints to compare with.", exists=True, file_okay=False
         ),
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder with the archives of old observations, to check their rows too.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Recompute the log's hash chain and compare it with its checkpoints; exit 1 and the first bad position if it does not hold."""
+    from adapters.audit import audit
+    from adapters.checkpoint_files import KEY_FILE, read_verifier_key
+    from api.bootstrap import checkpoint_key
+
     settings = configured()
     key = read_verifier_key(checkpoints / KEY_FILE) if checkpoints else checkpoint_key(settings)
     with counting("events") as progress:
         found = uvloop.run(
-            audit(settings.require_database_url, key, checkpoints, first=first, last=last, progress=progress)
+            audit(
+                settings.require_database_url,
+                key,
+                checkpoints,
+                archives=archive,
+                first=first,
+                last=last,
+                progress=progress,
+            )
         )
     _tell(found, as_json=as_json)
     raise SystemExit(0 if found.verdict.holds else 1)
 
 
-def _tell(found: Audit, *, as_json: bool) -> None:
+def _tell(found: "Audit", *, as_json: bool) -> None:
     verdict = found.verdict
     if as_json:
         print_json(
             {
                 "holds": verdict.holds,
                 "events": verdict.events,
+                "archived": verdict.archived,
+                "archives": found.archives,
                 "checkpoints": found.checkpoints,
                 "hash": verdict.hash.hex(),
                 "position": verdict.position,
@@ -65,8 +86,17 @@ def _tell(found: Audit, *, as_json: bool) -> None:
             f"the chain holds: {verdict.events} events, {found.checkpoints} checkpoints, last hash {verdict.hash.hex()}",
             soft_wrap=True,
         )
+        if verdict.archived:
+            rows = sum(one.rows for one in found.archives)
+            how = (
+                f"{rows} were checked in their files" if found.archives else "check their rows with --archive"
+            )
+            out.print(
+                f"of these, {verdict.archived} are archived: what stayed of them fits; {how}", highlight=False
+            )
     else:
-        where = "" if verdict.position is None else f" at position {verdict.position}"
+        said = verdict.position is None or f"position {verdict.position} " in f"{verdict.problem} "
+        where = "" if said else f" at position {verdict.position}"
         err.print(
             f"[red]the chain is broken[/red]{where}: {verdict.problem}", highlight=False, soft_wrap=True
         )
@@ -88,6 +118,9 @@ def checkpoint_export(
     as_json: AsJson = False,
 ) -> None:
     """Verify what is new, sign a checkpoint, and write it to DIRECTORY with a proof that it continues the one before."""
+    from adapters.checkpoint_files import export
+    from api.bootstrap import checkpoint_signer, wall_clock
+
     settings = configured()
     with counting("events") as progress:
         done = uvloop.run(
@@ -116,6 +149,8 @@ def checkpoint_export(
 @checkpoint.command("key")
 def checkpoint_show_key() -> None:
     """Print the public key that checks this log's signatures, and its fingerprint: publish both."""
+    from api.bootstrap import checkpoint_signer
+
     public = checkpoint_signer(configured()).public
     typer.echo(f"{public}\nfingerprint {public.fingerprint}")
 
@@ -145,6 +180,9 @@ def proof_make(
     as_json: AsJson = False,
 ) -> None:
     """Write a bundle that proves the history of INCIDENT; `proof` alone means this."""
+    from adapters.proof import bundle
+    from api.bootstrap import checkpoint_signer, wall_clock
+
     settings = configured()
     signer = checkpoint_signer(settings)
     made = uvloop.run(bundle(settings.require_database_url, signer, incident, wall_clock()))

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
         None, description="NATS with JetStream: nats://host:4222", repr=False
     )
     data_dir: Path = Field(Path(".anju"), description="keys, models, and the data of the embedded servers")
+    archive_dir: Path | None = Field(
+        None, description="where archives of old observations are, for whoever reads them again"
+    )
     master_keys: Path | None = Field(
         None, description="the file of the vault's master keys; in the data folder if not given"
     )

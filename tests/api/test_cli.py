@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import signal
+import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ import insightface
 import nats as nats_client
 import pytest
 import typer
-from commanding import MODELS, anju, ended, line_with, running_on, started, stopped
+from commanding import MODELS, anju, ended, environment, line_with, running_on, started, stopped
 from given import build_site, person
 from typer.testing import CliRunner
 
@@ -103,7 +104,8 @@ async def test_a_database_that_does_not_answer_is_one_line(tmp_path):
     )
     for result in results:
         assert result.code == 1
-        assert result.line.startswith("UNAVAILABLE the database ")
+        assert result.line.startswith("UNAVAILABLE ")
+        assert "the database" in result.line
 
 
 # --- the log ---------------------------------------------------------------------------------------------------------
@@ -207,9 +209,10 @@ async def test_what_cannot_be_looked_at_is_refused_and_the_rest_is_still_publish
         anju(tmp_path, "recognise", PHOTO, "--gate", "a.b", models_dir=MODELS),
     )
     assert text.code == 1
-    assert text.line.startswith(f"{folder / 'text.jpg'}: ")
+    assert text.line.startswith(f"INVALID {folder / 'text.jpg'} cannot be read: ")
     summary = json.loads(both.out)
-    assert (both.code, summary["faces"], len(summary["unreadable"])) == (1, 6, 1)
+    assert (both.code, summary["faces"]) == (1, 6)
+    assert [refused["path"] for refused in summary["unreadable"]] == [str(folder / "text.jpg")]
     assert unknown.code == 2
     assert "nothing.jpg" in unknown.err
     assert gate.code == 2
@@ -252,6 +255,16 @@ async def test_serving_and_working_stop_when_told_to(tmp_path, database_url, bus
     for result in (served, worked):
         assert (result.code, result.err) == (0, "")
     assert running_on(tmp_path) == []
+
+
+async def test_who_only_serves_and_works_carries_no_recognition_engine(tmp_path):
+    script = (
+        "import sys, api.http, api.workers; print({'cv2', 'onnxruntime', 'insightface'} & set(sys.modules))"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, cwd=tmp_path, env=environment(), stdout=asyncio.subprocess.PIPE
+    )
+    assert (await process.communicate())[0] == b"set()\n"
 
 
 async def test_workers_that_cannot_go_on_end_with_the_reason(tmp_path, database_url):

@@ -275,7 +275,7 @@ async def test_a_database_that_is_lost_in_the_middle_costs_nothing_and_doubles_n
                 )
                 == 1000
             )
-            assert (await verify(database_url)).holds
+            assert (await verify(url)).holds
             await plain.close()
             assert (await connection.counts())["DEAD_LETTERS"] == 0
             await stack.aclose()

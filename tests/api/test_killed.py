@@ -69,7 +69,7 @@ async def intact(database_url):
     """The rows of the log, once it is seen that positions are gapless and the chain holds."""
     connection = await asyncpg.connect(database_url)
     try:
-        verdict = await verify(connection)
+        verdict = await verify(database_url)
         assert verdict.holds, verdict.problem
         rows = await connection.fetch("select * from events order by notification_id")
         assert [row["notification_id"] for row in rows] == list(range(1, len(rows) + 1))
@@ -126,7 +126,7 @@ async def test_an_ingest_worker_that_is_killed_again_and_again_takes_every_obser
                 async def far_enough(wanted=wanted):
                     return await passes() >= wanted
 
-                await until(far_enough)
+                await until(far_enough, 40)
                 worker.kill()
                 await worker.wait()
             killed_in_the_middle += await passes() < len(sent)
@@ -137,7 +137,7 @@ async def test_an_ingest_worker_that_is_killed_again_and_again_takes_every_obser
             async def settled():
                 return await connection.backlog() == 0
 
-            await until(settled, 30)
+            await until(settled, 40)
             worker.terminate()
             assert await worker.wait() == 0
         counts = await connection.counts()
