@@ -49,14 +49,13 @@ async def retire(pool: asyncpg.Pool, vault: Vault) -> Sequence[str]:
     async with _one_at_a_time(pool) as connection:
         ring = await _read_anew(vault)
         old = [one for one in ring.keys if one != ring.newest.id]
-        while True:
+        await _rewrap(connection, ring, None)
+        async with connection.transaction():
+            await connection.execute(SQL.check_at_the_end.sql)
+            await connection.execute(
+                SQL.forget_masters.sql, old
+            )  # a process that still wraps with one waits here
             await _rewrap(connection, ring, None)
-            try:
-                await connection.execute(SQL.forget_masters.sql, old)
-            except asyncpg.ForeignKeyViolationError:  # a process that has not heard yet made a key
-                await asyncio.sleep(0.05)
-                continue
-            break
         await asyncio.to_thread(keyring.remove, ring.path, old)
         await _announce(connection, vault)
         return old

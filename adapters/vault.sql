@@ -39,6 +39,9 @@ update vault_keys set wrapped = row.wrapped, master_key = $3
   from unnest($1::text[], $2::bytea[]) as row (scope, wrapped)
  where vault_keys.scope = row.scope
 
+-- name: check_at_the_end!
+set constraints all deferred
+
 -- name: forget_masters!
 delete from vault_masters where master_key = any($1::text[])
 

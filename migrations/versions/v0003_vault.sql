@@ -10,7 +10,7 @@ create table vault_keys (
     scope        text primary key,
     key_id       uuid unique,
     wrapped      bytea,
-    master_key   text references vault_masters,
+    master_key   text references vault_masters deferrable,
     created_at   timestamptz not null default now(),
     destroyed_at timestamptz,
     check (case when destroyed_at is null

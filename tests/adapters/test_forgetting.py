@@ -15,7 +15,7 @@ import pytest
 from given import NOW, build_site, destroy, order, person
 
 from adapters.embedded import postgres
-from adapters.embedded.database import _programs
+from adapters.embedded.database import programs
 from adapters.migrate import migrate
 from adapters.rotation import rotate
 from adapters.verify import verify
@@ -79,7 +79,7 @@ async def cells(url):
 
 async def dump(url):
     process = await asyncio.create_subprocess_exec(
-        _programs() / "pg_dump", "--dbname", url, stdout=asyncio.subprocess.PIPE
+        programs() / "pg_dump", "--dbname", url, stdout=asyncio.subprocess.PIPE
     )
     text, _ = await process.communicate()
     assert process.returncode == 0
