@@ -1,5 +1,7 @@
 """What tests begin with: people, orders, a site and an observation."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from hashlib import sha512
 from typing import Any
@@ -56,3 +58,10 @@ def observation(
         "latency_ms": 12.5,
     }
     return FaceObservation(**{**fields, **changed})
+
+
+async def until(condition: Callable[[], Awaitable[object]], seconds: float = 20.0) -> None:
+    """Return once `condition` holds; TimeoutError if it does not in time."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110  (a server's state has no event to wait for)
+            await asyncio.sleep(0.01)
