@@ -88,3 +88,10 @@ def observation(
         "latency_ms": 12.5,
     }
     return FaceObservation(**{**fields, **changed})
+
+
+async def until(condition: Callable[[], Awaitable[object]], seconds: float = 20.0) -> None:
+    """Return once `condition` holds; TimeoutError if it does not in time."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110  (a server's state has no event to wait for)
+            await asyncio.sleep(0.01)
