@@ -1,5 +1,7 @@
 """What tests begin with: people, orders, a site and an observation."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from hashlib import sha512
 from typing import Any
@@ -11,6 +13,14 @@ from domain.commands import Order
 from domain.observation import FaceObservation, GateRef, ModelUse, observation_id
 from domain.people import CITY, Person, Role, Scope
 from domain.site import Direction, Gate, GateMode, Site, site_id
+
+
+async def until(condition: Callable[[], Awaitable[object]], seconds: float = 15.0) -> None:
+    """Wait until `condition` gives something true; TimeoutError if it never does."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110  (what is waited for happens in another process)
+            await asyncio.sleep(0.02)
+
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
