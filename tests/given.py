@@ -21,18 +21,11 @@ from domain.site import Direction, Gate, GateMode, Site, site_id
 async def until(condition: Callable[[], Awaitable[object]], seconds: float = 15.0) -> None:
     """Wait until `condition` gives something true; TimeoutError if it never does."""
     async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110  (what is waited for happens in another process)
+        while not await condition():
             await asyncio.sleep(0.02)
 
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
-
-
-async def until(condition: Callable[[], Awaitable[object]], seconds: float = 15.0) -> None:
-    """Wait until `condition` gives something true; TimeoutError if it never does."""
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.02)
 
 
 def person(*roles: Role, name: str | None = None, scope: Scope = CITY, units: tuple[str, ...] = ()) -> Person:
@@ -96,10 +89,3 @@ def observation(
         "latency_ms": 12.5,
     }
     return FaceObservation(**{**fields, **changed})
-
-
-async def until(condition: Callable[[], Awaitable[object]], seconds: float = 20.0) -> None:
-    """Return once `condition` holds; TimeoutError if it does not in time."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110  (a server's state has no event to wait for)
-            await asyncio.sleep(0.01)
