@@ -75,7 +75,7 @@ def predecessors(requests: Sequence[Encoded]) -> dict[UUID, int]:
     found: dict[UUID, int] = {}
     for request in requests:
         for row in request.rows:
-            found.setdefault(row.originator_id, row.originator_version - 1)
+            found.setdefault(row.originator_id, max(row.originator_version - 1, 0))
     return found
 
 

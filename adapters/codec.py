@@ -1,6 +1,7 @@
 """Event classes to stored bytes and back: plain JSON that an auditor can read, typed when it is read.
 
 Personal fields go in and come out sealed; see adapters/sealing.py.
+Events of older versions are brought up to date on the way; see adapters/upcast.py.
 """
 
 from typing import Any
@@ -9,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from adapters.sealing import Sealed
+from adapters.upcast import PREFIX, stamp, upcast, upcasters
 from domain.errors import CorruptError, InvalidError
 from domain.model import EVENTS
 from domain.ports import Event
@@ -38,13 +40,14 @@ def _restore(_type: type[Any], value: Any) -> Sealed:
 
 _encoder = msgspec.json.Encoder(enc_hook=_write)
 _decoders = {topic: msgspec.json.Decoder(cls, dec_hook=_restore) for topic, cls in EVENTS.items()}
+_changed = {topic for topic, cls in EVENTS.items() if upcasters(cls)}
 
 
 def encode(event: Event) -> tuple[str, bytes]:
     """(topic, JSON bytes) of `event`; InvalidError if it cannot be stored."""
     topic: str = type(event).TOPIC  # type: ignore[attr-defined]  # every event class of the domain has one
     try:
-        state = _encoder.encode(event)
+        state = stamp(type(event), _encoder.encode(event))
     except (TypeError, ValueError) as error:
         raise InvalidError(f"{topic} cannot be stored: {error}") from error
     if len(state) > LARGEST:
@@ -57,7 +60,10 @@ def encode(event: Event) -> tuple[str, bytes]:
 def decode(topic: str, state: bytes) -> Any:
     """The event that `encode` made into (`topic`, `state`); CorruptError if there is no such class or the bytes do not fit it."""
     try:
-        return _decoders[topic].decode(state)
+        decoder = _decoders[topic]
+        if topic in _changed or state.startswith(PREFIX):
+            state = upcast(decoder.type, state)
+        return decoder.decode(state)
     except KeyError:
         raise CorruptError(
             f"no event class has the topic {topic!r}: is this log from a newer version?"

@@ -3,8 +3,11 @@
 What is personal is sealed before it reaches the writer and opened after it was read; the keys of a whole batch come in one query.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -20,6 +23,7 @@ from adapters.vault import Vault
 from adapters.writer import Writer
 from domain.errors import AnjuError, CorruptError, NotFoundError, UnavailableError
 from domain.key import Key
+from domain.model import AGGREGATES, EVENTS, category, category_of, event_classes
 from domain.ports import A, Appended, Entry, Page, Request
 
 _metadata = msgspec.json.Decoder(dict[str, str])
@@ -66,8 +70,10 @@ class PostgresLog:
         (row,) = await self._fetch(SQL.find_request.sql, request_id, aggregate_id)
         return None if row["first"] is None else Appended(row["first"], row["last"], repeated=True)
 
-    async def load(self, kind: type[A], aggregate_id: UUID) -> A:
-        rows = await self._fetch(SQL.load.sql, aggregate_id)
+    async def load(
+        self, kind: type[A], aggregate_id: UUID, *, version: int | None = None, at: datetime | None = None
+    ) -> A:
+        rows = await self._fetch(SQL.load.sql, aggregate_id, category_of(kind), version, at)
         if rows and rows[0]["originator_version"] != 1:
             raise UnavailableError(
                 f"the first {rows[0]['originator_version'] - 1} events of {kind.__name__.lower()} {aggregate_id} are in an archive: "
@@ -76,30 +82,78 @@ class PostgresLog:
         aggregate: Any = None
         for event in await self._events(rows):
             aggregate = event.mutate(aggregate)
-        if aggregate is None:
-            raise NotFoundError(f"there is no {kind.__name__.lower()} {aggregate_id}")
         if not isinstance(aggregate, kind):
-            raise NotFoundError(f"{aggregate_id} is {type(aggregate).__name__}, not {kind.__name__}")
+            raise await self._missing(kind, aggregate_id)
         return aggregate
+
+    async def _missing(self, kind: type[A], aggregate_id: UUID) -> NotFoundError:
+        """Why there is no such aggregate: it is of another kind, it was not there yet, or it never was."""
+        rows = await self._fetch(SQL.kind.sql, aggregate_id)
+        if not rows:
+            return NotFoundError(f"there is no {kind.__name__.lower()} {aggregate_id}")
+        topic: str = rows[0]["topic"]
+        if topic in event_classes(kind):
+            return NotFoundError(f"there was no {kind.__name__.lower()} {aggregate_id} yet")
+        others = [other.__name__ for other in AGGREGATES if topic in event_classes(other)]
+        return NotFoundError(f"{aggregate_id} is {' or '.join(others) or topic}, not {kind.__name__}")
 
     async def history(self, aggregate_id: UUID) -> list[Entry]:
         return await self._entries(await self._fetch(SQL.history.sql, aggregate_id))
 
-    async def read(self, after: int, limit: int, topics: frozenset[str]) -> Page:
+    async def read(
+        self,
+        after: int,
+        limit: int,
+        topics: frozenset[str] | None = None,
+        *,
+        categories: frozenset[str] | None = None,
+    ) -> Page:
+        rows, through = await self._rows(after, limit, _topics(topics, categories))
+        return Page(await self._entries(rows), through)
+
+    async def pages(
+        self,
+        after: int = 0,
+        limit: int = 1000,
+        topics: frozenset[str] | None = None,
+        *,
+        categories: frozenset[str] | None = None,
+    ) -> AsyncIterator[Page]:
+        """`read` again and again, to the end of the log; the next page is on its way while this one is decoded and used."""
+        wanted = _topics(topics, categories)
+        coming = asyncio.create_task(self._rows(after, limit, wanted))
+        try:
+            while (found := await coming)[1] > after:
+                rows, after = found
+                coming = asyncio.create_task(self._rows(after, limit, wanted))
+                await asyncio.sleep(0)  # now it is sent
+                yield Page(await self._entries(rows), after)
+        finally:
+            coming.cancel()
+
+    async def _rows(self, after: int, limit: int, topics: frozenset[str] | None) -> tuple[list[Any], int]:
+        """The rows of `topics` (None: of all) of a page, and through which position they are all. CorruptError at a gap."""
+        names = None if topics is None else list(topics)
         for _ in range(2):  # a leaf may go or come back between the two queries
-            rows = await self._fetch(SQL.read.sql, after, after + limit)
+            rows = await self._fetch(SQL.read.sql, after, after + limit, names)
             whole = len(rows) == limit
             stretches = [] if whole else await self._archives.stretches(after, after + limit)
-            through = reached(after, after + limit, [row["notification_id"] for row in rows], stretches)
+            through = (
+                after + limit
+                if whole
+                else reached(after, after + limit, [row["notification_id"] for row in rows], stretches)
+            )
             if not rows or rows[-1]["notification_id"] <= through:
                 break
         else:
             raise CorruptError(f"position {through + 1} is missing from the log: run `anju verify`")
-        wanted = [row for row in rows if row["topic"] in topics]
+        wanted = rows if topics is None else [row for row in rows if row["topic"] in topics]
         if stretches:
-            wanted += await self._archives.rows(after, through, topics)
+            wanted += await self._archives.rows(
+                after, through, frozenset(EVENTS) if topics is None else topics
+            )
             wanted.sort(key=lambda row: cast("int", row["notification_id"]))
-        return Page(await self._entries(wanted), through)
+        return wanted, through
 
     async def position(self) -> int:
         (row,) = await self._fetch(SQL.head.sql)
@@ -113,7 +167,8 @@ class PostgresLog:
 
     async def _events(self, rows: Sequence[Any]) -> list[Any]:
         """The events of `rows`, with what is personal readable, or redacted where the key is destroyed."""
-        events = [codec.decode(row["topic"], row["state"]) for row in rows]
+        with _no_garbage():
+            events = [codec.decode(row["topic"], row["state"]) for row in rows]
         scopes = sealing.scopes_of(events)
         if not scopes:
             return events
@@ -145,6 +200,26 @@ def _sealed(request: Request, keys: sealing.Keys) -> Request | AnjuError:
         return Request(request.id, [sealing.seal(event, keys) for event in request.events], request.metadata)
     except AnjuError as error:
         return error
+
+
+def _topics(topics: frozenset[str] | None, categories: frozenset[str] | None) -> frozenset[str] | None:
+    """The topics that are asked for; None for all."""
+    if categories is None:
+        return topics
+    of_them = frozenset(topic for topic in EVENTS if category(topic) in categories)
+    return of_them if topics is None else topics & of_them
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """None of a page is garbage before all of it is built: the collector need not look at it time and again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 @asynccontextmanager

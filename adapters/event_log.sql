@@ -19,14 +19,24 @@ select min(notification_id) as first, max(notification_id) as last
   from events where request_id = $1 and ($2::uuid is null or originator_id = $2)
 
 -- name: load
-select originator_version, topic, state from events where originator_id = $1 order by originator_version
+-- One aggregate. The category says in which partition it lies: the others are not looked into.
+-- $1 its id, $2 its category, $3 its last version or null, $4 the last recorded_at or null
+select originator_version, topic, state from events
+ where originator_id = $1 and category = $2
+   and originator_version <= coalesce($3::int, 2147483647) and recorded_at <= coalesce($4::timestamptz, 'infinity')
+ order by originator_version
+
+-- name: kind
+-- The first event there is of an aggregate, whatever it is.
+select topic, originator_version from events where originator_id = $1 order by originator_version limit 1
 
 -- name: history
 select notification_id, topic, recorded_at, metadata, state
   from events where originator_id = $1 order by originator_version
 
 -- name: read
-select notification_id, topic, recorded_at, metadata, state
+-- The positions beyond $1 up to $2, every one of them; the state only of the topics $3 (null: of all).
+select notification_id, topic, recorded_at, metadata, case when $3::text[] is null or topic = any($3) then state end as state
   from events where notification_id > $1 and notification_id <= $2 order by notification_id
 
 -- name: head

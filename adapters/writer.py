@@ -16,7 +16,7 @@ from adapters.batch import Encoded, Result, encode
 from adapters.commit import Committer
 from adapters.database import LOST
 from adapters.refusals import refusal
-from domain.errors import BusyError, UnavailableError
+from domain.errors import AnjuError, BusyError, UnavailableError
 from domain.ports import Request
 
 LARGEST_BATCH = 2000
@@ -70,9 +70,12 @@ class Writer:
 
         BusyError if too much waits already; UnavailableError if the log is closing, or the database stays lost.
         """
+        return await self.append_encoded([encode(request) for request in requests])
+
+    async def append_encoded(self, encoded: Sequence[Encoded | AnjuError]) -> list[Result]:
+        """As `append_all`, for requests that are encoded already; what could not be encoded is its own result."""
         if self._closing or self._task is None or self._task.done():
             raise UnavailableError("the log is closed: nothing more is appended by this process")
-        encoded = [encode(request) for request in requests]
         ready = [request for request in encoded if isinstance(request, Encoded)]
         size = sum(len(request.rows) for request in ready)
         if self._waiting + size > LARGEST_QUEUE:

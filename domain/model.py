@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from eventsourcing.domain import Aggregate, CanMutateAggregate
@@ -21,6 +22,18 @@ def event_classes(aggregate: type[Aggregate]) -> dict[str, type[Any]]:
         for value in vars(aggregate).values()
         if isinstance(value, type) and issubclass(value, CanMutateAggregate) and hasattr(value, "TOPIC")
     }
+
+
+def category(topic: str) -> str:
+    """The first word of `topic`: in the log it chooses the partition."""
+    return topic.partition(".")[0]
+
+
+@cache
+def category_of(aggregate: type[Aggregate]) -> str:
+    """The one category of all the aggregate's events: an aggregate lies in one partition."""
+    (found,) = {category(topic) for topic in event_classes(aggregate)}
+    return found
 
 
 EVENTS: dict[str, type[Any]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate, CanMutateAggregate
@@ -34,9 +34,8 @@ class Request:
     metadata: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One event as it stands in the log."""
+class Entry(NamedTuple):
+    """One event as it stands in the log. (A tuple: they are made by the million.)"""
 
     position: int
     recorded_at: datetime
@@ -46,7 +45,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A stretch of the log: `entries` are all that were asked for up to and including position `through`."""
+    """A stretch of the log: `entries` are all that were asked for up to and including position `through`; read on after that."""
 
     entries: Sequence[Entry]
     through: int
@@ -68,14 +67,29 @@ class EventLog(Protocol):
     async def find(self, request_id: UUID, aggregate_id: UUID | None = None) -> Appended | None:
         """What an earlier request with this id became (of `aggregate_id`, if it is given); None if there was none."""
 
-    async def load(self, kind: type[A], aggregate_id: UUID) -> A:
-        """The aggregate as it is now, replayed from its events; NotFoundError."""
+    async def load(
+        self, kind: type[A], aggregate_id: UUID, *, version: int | None = None, at: datetime | None = None
+    ) -> A:
+        """The aggregate as it is now, replayed from its events; NotFoundError.
+
+        version: only its first `version` events. at: only what was recorded by then: what the log knew, whenever it happened.
+        """
 
     async def history(self, aggregate_id: UUID) -> list[Entry]:
         """Every event of one aggregate, in order; empty if there is none."""
 
-    async def read(self, after: int, limit: int, topics: frozenset[str]) -> Page:
-        """The events of `topics` among the next `limit` positions beyond `after`, in order."""
+    async def read(
+        self,
+        after: int,
+        limit: int,
+        topics: frozenset[str] | None = None,
+        *,
+        categories: frozenset[str] | None = None,
+    ) -> Page:
+        """The events of `topics` (or `categories`; None: all) among the next `limit` positions beyond `after`, in order.
+
+        A page may be empty although there is more: the log is at its end when `through` is `after`. CorruptError at a gap.
+        """
 
     async def position(self) -> int:
         """The last position, 0 when the log is empty."""

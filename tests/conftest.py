@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
 import httpx
+import msgspec
 import nats as nats_client
 import pytest
 from asking import Asker
 from given import build_site
 
+from adapters import codec
 from adapters.bus import STREAMS
 from adapters.database import create_pool
 from adapters.embedded import nats, postgres
@@ -160,3 +162,16 @@ async def asker(running: System) -> AsyncIterator[Asker]:
 async def site(log: PostgresLog) -> Site:
     """润锦苑, operating, with an open gate `main` and a guarded gate `garage`."""
     return await build_site(log)
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> Callable[[type, str], type]:
+    """Makes the codec write and read an event class of the test's own under a topic, instead of any other."""
+
+    def know(event_class: type, topic: str) -> type:
+        monkeypatch.setattr(event_class, "TOPIC", topic, raising=False)
+        monkeypatch.setitem(codec._decoders, topic, msgspec.json.Decoder(event_class))
+        monkeypatch.setattr(codec, "_changed", codec._changed | {topic})
+        return event_class
+
+    return know

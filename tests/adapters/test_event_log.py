@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -538,3 +539,78 @@ async def test_a_leaf_that_was_rolled_back_is_made_again(log, pool, database_url
 
 def test_the_address_of_a_database_keeps_its_query():
     assert named("postgresql://u@/a?host=/s", "b") == "postgresql://u@/b?host=/s"
+
+
+async def test_an_aggregate_is_loaded_as_it_was_at_a_version(log, site):
+    planned = await log.load(Site, site.id, version=1)
+    assert (planned.version, planned.state, planned.gates) == (1, SiteState.PLANNED, {})
+    assert await log.load(Site, site.id, version=6) == await log.load(Site, site.id, version=99) == site
+
+
+async def test_an_aggregate_is_loaded_as_the_log_knew_it_at_a_time(log, site):
+    """By the time of recording: all of these happened, as their timestamps say, at one and the same moment."""
+    recorded = [entry.recorded_at for entry in await log.history(site.id)]
+    for version, at in enumerate(recorded, start=1):
+        assert (await log.load(Site, site.id, at=at)).version == version
+    assert (await log.load(Site, site.id, at=recorded[3], version=2)).version == 2
+    assert (await log.load(Site, site.id, at=recorded[1], version=4)).version == 2
+
+
+async def test_before_its_first_event_there_was_no_aggregate(log, site):
+    first = (await log.history(site.id))[0].recorded_at
+    with pytest.raises(NotFoundError, match=r"there was no site .* yet"):
+        await log.load(Site, site.id, at=first - timedelta(microseconds=1))
+    with pytest.raises(NotFoundError, match=r"there was no site .* yet"):
+        await log.load(Site, site.id, version=0)
+
+
+@pytest.fixture
+async def incidents(log, site):
+    """Three incidents at positions 7, 8 and 10; the first is accepted at 9, the site has another gate at 11."""
+    made = [await report(log, site), await report(log, site)]
+    await commands.act(log, order(Role.INTAKE), Incident, Incident.accept, made[0].id)
+    made.append(await report(log, site))
+    gate = Gate("east", "东门", GateMode.OPEN, Direction.IN)
+    await commands.act(log, order(Role.ADMIN), Site, Site.add_gate, site.id, gate=gate)
+    return made
+
+
+async def report(log, site):
+    return await commands.report_incident(
+        log, order(Role.INTAKE), site_id=site.id, source=Source.CITIZEN, category="noise", description="x"
+    )
+
+
+def positions(page):
+    return [entry.position for entry in page.entries], page.through
+
+
+REPORTED = frozenset({Incident.Reported.TOPIC})
+
+
+async def test_all_is_read_in_order_and_the_end_is_known(log, incidents):
+    assert positions(await log.read(0, 8)) == (list(range(1, 9)), 8)
+    assert positions(await log.read(8, 8)) == ([9, 10, 11], 11)
+    assert positions(await log.read(11, 8)) == ([], 11)
+
+
+async def test_the_events_of_categories_are_read(log, incidents):
+    assert positions(await log.read(0, 9, categories=frozenset({"incident"}))) == ([7, 8, 9, 10], 11)
+    assert positions(await log.read(0, 9, categories=frozenset({"gate"}))) == ([], 11)
+
+
+@pytest.mark.parametrize("topics", [None, REPORTED])
+async def test_page_after_page_is_what_one_page_is(log, incidents, topics):
+    pages = [page async for page in log.pages(limit=2, topics=topics)]
+    assert [entry for page in pages for entry in page.entries] == (await log.read(0, 99, topics)).entries
+    assert pages[-1].through == 11
+    assert [page async for page in log.pages(11, topics=topics)] == []
+
+
+async def test_whoever_stops_reading_pages_leaves_nothing_behind(log, incidents):
+    pages = log.pages(limit=1)
+    async for page in pages:
+        assert page.through == 1
+        break
+    await pages.aclose()
+    assert await log.position() == 11
