@@ -1,14 +1,12 @@
-"""What one commit makes of the requests that wait for it: positions, hashes, or a refusal for each. Pure."""
+"""What one commit makes of the requests that wait for it: arrays to append, places, or a refusal for each. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import msgspec
 
 from adapters import codec
-from domain.chain import Record, link
 from domain.errors import AnjuError, ConflictError, InvalidError
 from domain.ports import Appended, Request
 
@@ -33,6 +31,11 @@ class Encoded:
     rows: Sequence[Row]
     metadata: str
 
+    @property
+    def aggregates(self) -> frozenset[UUID]:
+        """What it is about."""
+        return frozenset(row.originator_id for row in self.rows)
+
 
 def encode(request: Request) -> Encoded | AnjuError:
     """`request` with its events encoded, or why it cannot be stored."""
@@ -41,81 +44,30 @@ def encode(request: Request) -> Encoded | AnjuError:
             Row(event.originator_id, event.originator_version, *codec.encode(event))
             for event in request.events
         ]
+        metadata = msgspec.json.encode(request.metadata, order="sorted").decode()
     except AnjuError as error:
         return error
+    except (TypeError, ValueError) as error:
+        return InvalidError(f"the metadata of request {request.id} cannot be stored: {error}")
     if not rows:
         return InvalidError("the request has no events")
-    return Encoded(request.id, rows, msgspec.json.encode(request.metadata, order="sorted").decode())
+    return Encoded(request.id, rows, metadata)
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Where the log ends, and the time that nothing may be recorded before."""
-
-    position: int
-    hash: bytes
-    recorded_at: datetime
-
-
-@dataclass(slots=True)
-class Batch:
-    """The rows that follow `head`: give it the requests, in order.
-
-    versions: of every aggregate in the requests, before the batch. requests: those that stand in the log already.
-    """
-
-    head: Head
-    versions: dict[UUID, int]
-    requests: dict[UUID, Appended]
-    records: list[Record] = field(default_factory=list)
-    hashes: list[bytes] = field(default_factory=list)
-
-    def take(self, request: Encoded) -> Result:
-        """Give positions and hashes to the request's events, or say why not."""
-        if earlier := self.requests.get(request.id):
-            return Appended(earlier.first, earlier.last, repeated=True)
-        versions: dict[UUID, int] = {}
-        for row in request.rows:
-            current = versions.get(row.originator_id, self.versions[row.originator_id])
-            if row.originator_version != current + 1:
-                return ConflictError(
-                    f"{row.originator_id} is at version {current}: {row.topic} would be version {row.originator_version}",
-                    current=current,
-                )
-            versions[row.originator_id] = row.originator_version
-        self.versions.update(versions)
-        first = self.head.position + 1
-        for place, row in enumerate(request.rows, start=first):
-            record = Record(
-                place,
-                self.head.recorded_at,
-                row.originator_id,
-                row.originator_version,
-                request.id,
-                row.topic,
-                request.metadata,
-                row.state,
-            )
-            self.head = Head(place, link(self.head.hash, record), self.head.recorded_at)
-            self.records.append(record)
-            self.hashes.append(self.head.hash)
-        return self.requests.setdefault(request.id, Appended(first, self.head.position))
-
-    def columns(self) -> tuple[object, ...]:
-        """The rows as the arrays $1 .. $8 of the statements in event_log.sql, and the new head as $9 .. $11."""
-        return (
-            [record.position for record in self.records],
-            [record.originator_id for record in self.records],
-            [record.originator_version for record in self.records],
-            [record.topic for record in self.records],
-            [record.request_id for record in self.records],
-            [record.metadata for record in self.records],
-            [record.state for record in self.records],
-            self.hashes,
-            self.head.recorded_at,
-            self.head.position,
-            self.head.hash,
-        )
+def columns(requests: Sequence[Encoded]) -> tuple[Sequence[object], ...]:
+    """The arguments of `append_events` for all rows of `requests`, in order."""
+    rows = [row for request in requests for row in request.rows]
+    followed = {key: version for key, version in predecessors(requests).items() if version}
+    return (
+        [row.originator_id for row in rows],
+        [row.originator_version for row in rows],
+        [row.topic for row in rows],
+        [request.id for request in requests for _ in request.rows],
+        [request.metadata for request in requests for _ in request.rows],
+        [row.state for row in rows],
+        list(followed),
+        list(followed.values()),
+    )
 
 
 def predecessors(requests: Sequence[Encoded]) -> dict[UUID, int]:
@@ -125,3 +77,85 @@ def predecessors(requests: Sequence[Encoded]) -> dict[UUID, int]:
         for row in request.rows:
             found.setdefault(row.originator_id, max(row.originator_version - 1, 0))
     return found
+
+
+def place(requests: Sequence[Encoded], first: int) -> list[Appended]:
+    """Where the events of each request stand, when those of the first begin at position `first`."""
+    places = []
+    for request in requests:
+        places.append(Appended(first, first + len(request.rows) - 1))
+        first += len(request.rows)
+    return places
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to become of one request: refused (or found to be there already), the repeat of one before it, or appended."""
+
+    request: Encoded
+    known: Result | None = None
+    repeats: bool = False
+
+    @property
+    def accepted(self) -> bool:
+        """Whether its rows are to be appended."""
+        return self.known is None and not self.repeats
+
+    def result(self, appended: Mapping[UUID, Appended]) -> Result:
+        """The request's result, when the accepted ones stand where `appended` says."""
+        if self.known is not None:
+            return self.known
+        return replace(appended[self.request.id], repeated=self.repeats)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A request that stands in the log already: where, and what it was about."""
+
+    place: Appended
+    aggregates: frozenset[UUID]
+
+
+def decide(
+    requests: Sequence[Encoded], versions: Mapping[UUID, int], earlier: Mapping[UUID, Earlier]
+) -> list[Decision]:
+    """Decide each request in order. versions: of every aggregate in them. earlier: requests that stand in the log already."""
+    now = dict(versions)
+    decisions: dict[UUID, Decision] = {}
+    decided = []
+    for request in requests:
+        if request.id in earlier:
+            found = earlier[request.id]
+            known = _misused(request, found.aggregates) or replace(found.place, repeated=True)
+            decision = Decision(request, known)
+        elif request.id in decisions:
+            before = decisions[request.id]
+            refused = _misused(request, before.request.aggregates) or before.known
+            decision = Decision(request, refused, repeats=refused is None)
+        else:
+            decision = decisions[request.id] = Decision(request, _conflict(request, now))
+            if decision.accepted:
+                now.update({row.originator_id: row.originator_version for row in request.rows})
+        decided.append(decision)
+    return decided
+
+
+def _misused(request: Encoded, aggregates: frozenset[UUID]) -> InvalidError | None:
+    """The refusal of a request whose id belongs to another one, about `aggregates`."""
+    if request.aggregates == aggregates:
+        return None
+    return InvalidError(f"request id {request.id} was used for something else: each request needs its own")
+
+
+def _conflict(request: Encoded, versions: Mapping[UUID, int]) -> ConflictError | None:
+    """Why the request's rows do not follow `versions`; None if they do."""
+    now: dict[UUID, int] = {}
+    for row in request.rows:
+        current = now.get(row.originator_id, versions[row.originator_id])
+        if row.originator_version != current + 1:
+            return ConflictError(
+                f"{row.originator_id} is at version {current}: {row.topic} would be version {row.originator_version}",
+                current=current,
+            )
+        now[row.originator_id] = row.originator_version
+    return None

@@ -6,20 +6,22 @@ Subject `obs.v1.<site>.<gate>.<kind>`; headers `ce-*` (NATS protocol binding for
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any, cast
 from urllib.parse import quote
 
 import msgspec
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.errors import MsgAlreadyAckdError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, StorageType, StreamConfig
 from nats.js.errors import BadRequestError
 
+from adapters.pull import pulling
 from domain.errors import InvalidError, UnavailableError
 from domain.observation import FaceObservation, Kind, source_of
 
@@ -43,10 +45,24 @@ STREAMS = (
         max_bytes=1 << 30,
     ),
 )
+PING = 20
+"""Seconds between pings; two unanswered ones are a lost connection."""
+FLUSH = 2
+"""Seconds that the last acknowledgements may take to go out, when the connection is closed."""
+LONGEST_SUBJECT = 512
+"""Characters of the longest subject that is repeated in the subject of a dead letter; the server ends a connection that sends more
+than 4096 in a line."""
+LONGEST_HEADER = 1000
+LARGEST_LETTER = 512 << 10
+"""Bytes of a dead letter that are kept: with its headers it must stay below the server's max_payload, or it could never be put away."""
+ATTRIBUTES = frozenset(
+    f"ce-{name}" for name in ("specversion", "id", "source", "type", "time", "datacontenttype", "subject")
+)
 CONSUMER = ConsumerConfig(
     durable_name="ingest", ack_policy=AckPolicy.EXPLICIT, ack_wait=30, max_ack_pending=10_000
 )
 
+_PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 logger = logging.getLogger("anju.bus")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(FaceObservation)
@@ -88,7 +104,10 @@ def parse(subject: str, headers: Mapping[str, str], data: bytes) -> FaceObservat
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message taken off OBSERVATIONS, to be settled by `done`, `dead` or `again`."""
+    """A message taken off OBSERVATIONS, to be settled by `done`, `dead` or `again`; the first word counts.
+
+    MsgAlreadyAckdError never leaves here: its text is the whole message, with the template of a face in it.
+    """
 
     _message: Msg
     _stream: JetStreamContext
@@ -99,26 +118,33 @@ class Delivery:
 
     async def done(self) -> None:
         """It is in the log: the bus may forget it."""
-        with _reaching("take an acknowledgement"):
+        with _reaching("take an acknowledgement"), suppress(MsgAlreadyAckdError):
             await self._message.ack()
 
     async def dead(self, reason: str) -> None:
-        """Keep it, with the reason, in DEAD_LETTERS, and take it off OBSERVATIONS."""
-        headers = {
-            **{
-                name: value for name, value in (self._message.headers or {}).items() if name.startswith("ce-")
-            },
-            "Nats-Msg-Id": f"dead-{self._message.metadata.sequence.stream}",
-            "Anju-Reason": quote(reason, safe=" :;,.'()/=_"),
-            "Anju-Subject": self._message.subject,
+        """Keep it, with the reason, in DEAD_LETTERS, and take it off OBSERVATIONS.
+
+        Whatever the message is: one that could not be put away would come again for ever.
+        """
+        message = self._message
+        headers = {name: value for name, value in (message.headers or {}).items() if name in ATTRIBUTES} | {
+            "Nats-Msg-Id": f"dead-{message.metadata.sequence.stream}",
+            "Anju-Reason": reason,
+            "Anju-Subject": message.subject,
+            "Anju-Bytes": str(len(message.data or b"")),
         }
-        with _reaching("keep a dead letter"):
-            await self._stream.publish(f"dlq.v1.{self._message.subject}", self._message.data, headers=headers)
-            await self._message.term()
+        where = message.subject if len(message.subject) <= LONGEST_SUBJECT else "overlong"
+        with _reaching("keep a dead letter"), suppress(MsgAlreadyAckdError):
+            await self._stream.publish(
+                f"dlq.v1.{where}",
+                (message.data or b"")[:LARGEST_LETTER],
+                headers={name: _printable(value) for name, value in headers.items()},
+            )
+            await message.term()
 
     async def again(self, seconds: float) -> None:
         """Deliver it once more, after a pause (or after the consumer's ack_wait, if the bus cannot be told)."""
-        with suppress(UnavailableError), _reaching("deliver again"):
+        with suppress(UnavailableError), _reaching("deliver again"), suppress(MsgAlreadyAckdError):
             await self._message.nak(delay=seconds)
 
 
@@ -136,37 +162,42 @@ class Bus:
                 subject_of(observation), _encoder.encode(observation), headers=headers_of(observation)
             )
 
-    async def deliveries(self, batch: int) -> AsyncIterator[Sequence[Delivery]]:
-        """Batches of what waits on OBSERVATIONS, for ever; an empty one whenever a second passes without any."""
-        with _reaching("deliver observations"):
-            subscription = await self._stream.pull_subscribe(
-                "obs.v1.>", durable=CONSUMER.durable_name, stream="OBSERVATIONS", config=CONSUMER
-            )
-        try:
+    async def deliveries(self, batch: int) -> AsyncGenerator[Sequence[Delivery], None]:
+        """Batches of what waits on OBSERVATIONS, for ever; an empty one whenever a second passes without any.
+
+        UnavailableError if the connection was closed for good. A lost one is made again, and nothing is raised.
+        """
+        async with pulling(self._client, "OBSERVATIONS", str(CONSUMER.durable_name)) as pull:
             while True:
                 try:
-                    messages = await subscription.fetch(batch, timeout=1)
-                except TimeoutError:  # nats-py raises its own, which is one, or the plain one
+                    messages = await pull.fetch(batch, 1.0)
+                except (NatsError, OSError) as error:  # the client is looking for the server again
                     messages = []
-                except NatsError as error:  # the client is looking for the server again
-                    logger.warning("the bus is lost: %r", error)
-                    await asyncio.sleep(1)
-                    messages = []
+                    await self._mend(error)
                 yield [Delivery(message, self._stream) for message in messages]
-        finally:
-            if self._client.is_connected:
-                await subscription.unsubscribe()
+
+    async def _mend(self, error: Exception) -> None:
+        """Wait a second for the server, and make what it may have lost; UnavailableError if the connection is closed for good."""
+        if self._client.is_closed:
+            raise UnavailableError(f"the connection to the bus is closed: {error!r}") from error
+        logger.warning("the bus is lost: %r", error)
+        await asyncio.sleep(1)
+        if self._client.is_connected:
+            with suppress(NatsError, OSError):
+                await _prepare(self._stream)
 
     async def counts(self) -> dict[str, int]:
         """How many messages each stream holds."""
-        return {
-            name: (await self._stream.stream_info(name)).state.messages
-            for name in ("OBSERVATIONS", "DEAD_LETTERS")
-        }
+        with _reaching("count its messages"):
+            return {
+                name: (await self._stream.stream_info(name)).state.messages
+                for name in ("OBSERVATIONS", "DEAD_LETTERS")
+            }
 
     async def backlog(self) -> int:
         """Observations that are not settled yet."""
-        info = await self._stream.consumer_info("OBSERVATIONS", "ingest")
+        with _reaching("count what waits"):
+            info = await self._stream.consumer_info("OBSERVATIONS", "ingest")
         return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
 
     @property
@@ -178,39 +209,73 @@ class Bus:
 @asynccontextmanager
 async def bus(nats_url: str) -> AsyncIterator[Bus]:
     """Connect, make the streams if they are not there, and close at the end; UnavailableError."""
+    client, trouble = _Client(), _Trouble()
     try:
-        # The first connection fails fast; once it stood, a lost one is looked for again for ever.
-        client = await nats.connect(
+        await client.connect(
             nats_url,
             name="anju",
             connect_timeout=5,
-            allow_reconnect=True,
-            max_reconnect_attempts=-1,
-            error_cb=_quiet,
+            reconnect_time_wait=1,
+            max_reconnect_attempts=1,
+            ping_interval=PING,
+            error_cb=trouble.heard,
         )
     except (NatsError, OSError) as error:
-        raise UnavailableError(f"no NATS server answers at {nats_url}: {error!r}") from error
+        raise UnavailableError(
+            f"no NATS server answers at {_place(nats_url)}: {trouble.last or error!r}"
+        ) from error
+    # The first connection fails fast; now that it stands, a lost one is looked for again for ever.
+    client.options["max_reconnect_attempts"] = -1
     try:
-        stream = client.jetstream()
         try:
-            for config in STREAMS:
-                await stream.add_stream(config)
-            await stream.add_consumer("OBSERVATIONS", CONSUMER)
+            await _prepare(client.jetstream())
         except BadRequestError as error:
             raise UnavailableError(
-                f"a stream on {nats_url} has another configuration: {error.description}"
+                f"a stream on {_place(nats_url)} has another configuration: {error.description}"
             ) from error
-        except NatsError as error:
+        except (NatsError, OSError) as error:
             raise UnavailableError(
-                f"JetStream does not answer at {nats_url}: {error!r}; start NATS with JetStream"
+                f"JetStream does not answer at {_place(nats_url)}: {error!r}; start NATS with JetStream"
             ) from error
         yield Bus(client)
     finally:
-        await client.drain() if client.is_connected else await client.close()
+        with suppress(NatsError, OSError):
+            await client.flush(FLUSH)
+        await client.close()
 
 
-async def _quiet(_error: Exception) -> None:
-    """A lost connection shows in `/readyz` and in every call; the client need not print it too."""
+async def _prepare(stream: JetStreamContext) -> None:
+    """Make the streams and the consumer that are not there."""
+    for config in STREAMS:
+        await stream.add_stream(config)
+    await stream.add_consumer("OBSERVATIONS", CONSUMER)
+
+
+class _Trouble:
+    """What the client met on its way. It shows in `/readyz` and in every call: the client need not print it too."""
+
+    last: Exception | None = None
+
+    async def heard(self, error: Exception) -> None:
+        self.last = error
+
+
+class _Client(Client):
+    """A subject is any bytes to a server, but text to nats-py, which stops reading for good at one that is not UTF-8."""
+
+    def _build_message(self, sid: int, subject: bytes, *rest: Any) -> Msg:
+        text = subject.decode(errors="backslashreplace")
+        return cast("Msg", super()._build_message(sid, text.encode(), *rest))
+
+
+def _place(nats_url: str) -> str:
+    """The address without its token or password."""
+    return ",".join(one.rpartition("@")[2] for one in nats_url.split(","))
+
+
+def _printable(value: str) -> str:
+    """`value` as a header may carry it: printable ASCII, the rest of it percent-encoded, of bounded length."""
+    return quote(value[:LONGEST_HEADER], safe=_PRINTABLE, errors="replace")
 
 
 @contextmanager

@@ -1,140 +1,82 @@
-"""Commit a batch, on one connection. Two ways to the same rows:
+"""Commit a batch of requests, on one connection.
 
-Under the lock: lock the head, ask what could refuse a request, decide each, insert, move the head, commit. Always right.
-Alone: while nobody else has appended since our last commit, we know where the log ends, and one statement does it all: it moves
-the head only if the head is still where we left it, no request was there before, and every row follows its predecessor.
-If it does not, nothing has happened, and the batch goes under the lock. So both ways refuse the same requests.
+Almost always every request may be appended, and one statement does it all: `append_events` locks the head of the log, sees that
+nothing speaks against a row, gives positions and hashes, and inserts. If something does (a request that was appended before, a
+version that is taken), nothing is written; then the batch is decided here under the lock, request by request, and what is
+left of it appended in the same transaction.
 """
 
-import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import aiosql
 import asyncpg
 
-from adapters.batch import Batch, Encoded, Head, Result, predecessors
-from adapters.database import connect
-from domain.errors import AnjuError
+from adapters.batch import Earlier, Encoded, Result, columns, decide, place, predecessors
+from adapters.database import LOST, connect
 from domain.ports import Appended
 
 SQL: Any = aiosql.from_path(Path(__file__).parent / "event_log.sql", "asyncpg", mandatory_parameters=False)
-_LOOK_UPS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
-"""The writer only looks up single rows, in a table that was small when its plans were made and is not for long."""
-CLOCK_LASTS = 60.0
-"""Seconds for which the database's clock is carried on with ours, before it is asked again."""
+
+CLOSE_TIMEOUT = 3.0
 
 
 class Committer:
-    """The writer's connection, and what it knows of the log from its last commit."""
+    """The writer's connection, made when it is needed."""
 
     def __init__(self, database_url: str) -> None:
         self._url = database_url
         self._connection: asyncpg.Connection | None = None
-        self._head: Head | None = None  # where we left the log
-        self._alone = True
-        self._clock: tuple[datetime, float] | None = None  # the database's, and ours at that moment
-        self._leaf_size = 0
-        self._leaves: set[int] = set()
 
     async def commit(self, requests: Sequence[Encoded]) -> list[Result]:
         """A result for each request, once the batch is durable. Errors of asyncpg surface: forget the connection then."""
         connection = self._connection
         if connection is None:
-            connection = self._connection = await connect(self._url, **_LOOK_UPS)
-            self._leaf_size = await connection.fetchval(SQL.leaf_size.sql)
-        return await self._commit_alone(connection, requests) or await self._commit_locked(
-            connection, requests
-        )
+            connection = self._connection = await connect(self._url)
+        if len({request.id for request in requests}) == len(requests):
+            try:
+                first: int | None = await connection.fetchval(SQL.append.sql, *columns(requests))
+            except asyncpg.UniqueViolationError:
+                first = None
+            if first is not None:
+                return list(place(requests, first))
+        return await _commit_locked(connection, requests)
 
     def forget(self) -> None:
-        """Drop the connection and all that was known through it."""
+        """Drop the connection."""
         connection, self._connection = self._connection, None
-        self._head = self._clock = None
         if connection is not None:
             connection.terminate()
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; a lost one is dropped."""
         if self._connection is not None:
-            await self._connection.close()
+            with suppress(*LOST, asyncpg.PostgresError):
+                await self._connection.close(timeout=CLOSE_TIMEOUT)
+        self.forget()
 
-    async def _commit_alone(
-        self, connection: asyncpg.Connection, requests: Sequence[Encoded]
-    ) -> list[Result] | None:
-        """None if somebody else appended, or something is refused: nothing was written then."""
-        now = self._now()
-        if self._head is None or now is None or not self._alone:
-            return None
-        before = predecessors(requests)
-        head = Head(self._head.position, self._head.hash, max(now, self._head.recorded_at))
-        batch = Batch(head, dict(before), {})
-        results = [batch.take(request) for request in requests]
-        if any(
-            isinstance(result, AnjuError) for result in results
-        ):  # refused on what we assume: ask, under the lock
-            return None
-        await self._ensure_leaf(connection, batch)
-        followed = {key: version for key, version in before.items() if version}
-        try:
-            moved = await connection.fetch(
-                SQL.append_alone.sql,
-                *batch.columns(),
-                self._head.position,
-                self._head.hash,
-                list(followed),
-                list(followed.values()),
-            )
-        except asyncpg.UniqueViolationError:
-            return None
-        if not moved:
-            self._alone = False
-            return None
-        self._head = batch.head
-        return results
 
-    async def _commit_locked(
-        self, connection: asyncpg.Connection, requests: Sequence[Encoded]
-    ) -> list[Result]:
-        await connection.execute(SQL.lock_head.sql)
-        batch = await self._situation(connection, requests)
-        self._alone = self._head is None or self._head.position == batch.head.position
-        results = [batch.take(request) for request in requests]
-        if batch.records:
-            await self._ensure_leaf(connection, batch)
-            await connection.execute(SQL.append.sql, *batch.columns())
-        await connection.execute("commit")
-        self._head = batch.head
-        return results
-
-    async def _situation(self, connection: asyncpg.Connection, requests: Sequence[Encoded]) -> Batch:
-        rows = await connection.fetch(
-            SQL.situation.sql, list(predecessors(requests)), [request.id for request in requests]
-        )
-        head = rows[0]
-        self._clock = (head["now"], asyncio.get_running_loop().time())
-        return Batch(
-            Head(head["first"], head["hash"], head["now"]),
-            versions={row["id"]: row["first"] for row in rows if row["kind"] == "version"},
-            requests={
-                row["id"]: Appended(row["first"], row["last"]) for row in rows if row["kind"] == "request"
-            },
-        )
-
-    async def _ensure_leaf(self, connection: asyncpg.Connection, batch: Batch) -> None:
-        """Make sure that observations at the batch's positions have a partition to go into."""
-        places = {batch.records[0].position, batch.head.position} if batch.records else set()
-        for place in places:
-            if place // self._leaf_size not in self._leaves:
-                await connection.execute(SQL.ensure_leaf.sql, place)
-                self._leaves.add(place // self._leaf_size)
-
-    def _now(self) -> datetime | None:
-        """The database's time, carried on with our clock; None when it should be asked again."""
-        if self._clock is None:
-            return None
-        asked, then = self._clock
-        passed = asyncio.get_running_loop().time() - then
-        return asked + timedelta(seconds=passed) if passed < CLOCK_LASTS else None
+async def _commit_locked(connection: asyncpg.Connection, requests: Sequence[Encoded]) -> list[Result]:
+    await connection.execute(SQL.lock.sql)
+    rows = await connection.fetch(
+        SQL.situation.sql, list(predecessors(requests)), [request.id for request in requests]
+    )
+    versions = {row["id"]: row["first"] for row in rows if row["kind"] == "version"}
+    earlier = {
+        row["id"]: Earlier(Appended(row["first"], row["last"]), frozenset(row["aggregates"]))
+        for row in rows
+        if row["kind"] == "request"
+    }
+    decisions = decide(requests, versions, earlier)
+    accepted = [decision.request for decision in decisions if decision.accepted]
+    appended: dict[UUID, Appended] = {}
+    if accepted:
+        first: int = await connection.fetchval(SQL.append.sql, *columns(accepted))
+        appended = {
+            request.id: found for request, found in zip(accepted, place(accepted, first), strict=True)
+        }
+    await connection.execute("commit")
+    return [decision.result(appended) for decision in decisions]

@@ -1,26 +1,30 @@
-"""The event log on PostgreSQL: appends through the group-commit writer, reads through a pool."""
+"""The event log on PostgreSQL: appends through the group-commit writer, reads through a pool.
+
+What is personal is sealed before it reaches the writer and opened after it was read; the keys of a whole batch come in one query.
+"""
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from adapters import codec
+from adapters import codec, sealing
+from adapters.archive_reader import ArchiveReader, reached
 from adapters.commit import SQL
-from adapters.database import LOST
+from adapters.database import refusals
+from adapters.vault import Vault
 from adapters.writer import Writer
-from domain.errors import CorruptError, NotFoundError, UnavailableError
-from domain.model import AGGREGATES, category, category_of, event_classes
+from domain.errors import AnjuError, CorruptError, NotFoundError, UnavailableError
+from domain.key import Key
+from domain.model import AGGREGATES, EVENTS, category, category_of, event_classes
 from domain.ports import A, Appended, Entry, Page, Request
-
-WINDOW = 100_000
-"""Positions that one read of few topics looks at, at most: it always answers soon, and no index is needed; see decision 10."""
 
 _metadata = msgspec.json.Decoder(dict[str, str])
 
@@ -28,9 +32,13 @@ _metadata = msgspec.json.Decoder(dict[str, str])
 class PostgresLog:
     """See `domain.ports.EventLog`."""
 
-    def __init__(self, pool: asyncpg.Pool, writer: Writer) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, writer: Writer, archives: ArchiveReader, vault: Vault | None
+    ) -> None:
         self._pool = pool
         self._writer = writer
+        self._archives = archives
+        self._vault = vault
 
     async def append(self, request: Request) -> Appended:
         (result,) = await self.append_all([request])
@@ -39,19 +47,41 @@ class PostgresLog:
         return result
 
     async def append_all(self, requests: Sequence[Request]) -> "list[Appended | Exception]":
-        return list(await self._writer.append_all(requests))
+        scopes = sealing.scopes_of(event for request in requests for event in request.events)
+        if not scopes:
+            results: list[Appended | Exception] = [*await self._writer.append_all(requests)]
+        else:
+            keys = await self._require_vault().for_writing(scopes)
+            sealed = [_sealed(request, keys) for request in requests]
+            appended = iter(
+                await self._writer.append_all([one for one in sealed if isinstance(one, Request)])
+            )
+            results = [
+                next(appended)
+                if isinstance(one, Request)
+                else await self.find(request.id, request.events[0].originator_id)
+                or one  # it may be a repeat, from before its key was destroyed
+                for request, one in zip(requests, sealed, strict=True)
+            ]
+        self._forget_destroyed(requests)
+        return results
 
-    async def find(self, request_id: UUID) -> Appended | None:
-        (row,) = await self._fetch(SQL.find_request.sql, request_id)
+    async def find(self, request_id: UUID, aggregate_id: UUID | None = None) -> Appended | None:
+        (row,) = await self._fetch(SQL.find_request.sql, request_id, aggregate_id)
         return None if row["first"] is None else Appended(row["first"], row["last"], repeated=True)
 
     async def load(
         self, kind: type[A], aggregate_id: UUID, *, version: int | None = None, at: datetime | None = None
     ) -> A:
         rows = await self._fetch(SQL.load.sql, aggregate_id, category_of(kind), version, at)
+        if rows and rows[0]["originator_version"] != 1:
+            raise UnavailableError(
+                f"the first {rows[0]['originator_version'] - 1} events of {kind.__name__.lower()} {aggregate_id} are in an archive: "
+                "bring them back with `anju archive attach`"
+            )
         aggregate: Any = None
-        for topic, state in rows:
-            aggregate = codec.decode(topic, state).mutate(aggregate)
+        for event in await self._events(rows):
+            aggregate = event.mutate(aggregate)
         if not isinstance(aggregate, kind):
             raise await self._missing(kind, aggregate_id)
         return aggregate
@@ -68,7 +98,7 @@ class PostgresLog:
         return NotFoundError(f"{aggregate_id} is {' or '.join(others) or topic}, not {kind.__name__}")
 
     async def history(self, aggregate_id: UUID) -> list[Entry]:
-        return _entries(await self._fetch(SQL.history.sql, aggregate_id))
+        return await self._entries(await self._fetch(SQL.history.sql, aggregate_id))
 
     async def read(
         self,
@@ -78,8 +108,8 @@ class PostgresLog:
         *,
         categories: frozenset[str] | None = None,
     ) -> Page:
-        rows, through = await self._rows(after, limit, topics, categories)
-        return Page(_entries(rows), through)
+        rows, through = await self._rows(after, limit, _topics(topics, categories))
+        return Page(await self._entries(rows), through)
 
     async def pages(
         self,
@@ -90,64 +120,115 @@ class PostgresLog:
         categories: frozenset[str] | None = None,
     ) -> AsyncIterator[Page]:
         """`read` again and again, to the end of the log; the next page is on its way while this one is decoded and used."""
-        coming = asyncio.create_task(self._rows(after, limit, topics, categories))
+        wanted = _topics(topics, categories)
+        coming = asyncio.create_task(self._rows(after, limit, wanted))
         try:
             while (found := await coming)[1] > after:
                 rows, after = found
-                coming = asyncio.create_task(self._rows(after, limit, topics, categories))
+                coming = asyncio.create_task(self._rows(after, limit, wanted))
                 await asyncio.sleep(0)  # now it is sent
-                yield Page(_entries(rows), after)
+                yield Page(await self._entries(rows), after)
         finally:
             coming.cancel()
 
-    async def _rows(
-        self, after: int, limit: int, topics: frozenset[str] | None, categories: frozenset[str] | None
-    ) -> tuple[list[Any], int]:
-        """The rows of a page, and through which position they are all."""
-        if topics is None and categories is None:
-            rows = await self._fetch(SQL.read_all.sql, after, after + limit)
-            if rows and rows[-1]["notification_id"] != after + len(rows):
-                held = {row["notification_id"] for row in rows}
-                missing = next(place for place in range(after + 1, after + limit) if place not in held)
-                raise CorruptError(f"position {missing} is missing from the log: run `anju verify`")
-            return rows, after + len(rows)
-        wanted = categories if topics is None else frozenset(map(category, topics))
+    async def _rows(self, after: int, limit: int, topics: frozenset[str] | None) -> tuple[list[Any], int]:
+        """The rows of `topics` (None: of all) of a page, and through which position they are all. CorruptError at a gap."""
         names = None if topics is None else list(topics)
-        end = after + WINDOW
-        rows = await self._fetch(SQL.read_some.sql, after, end, limit, names, list(wanted or ()))
-        found = [row[1:] for row in rows if row["notification_id"] is not None]
-        through: int = found[-1][0] if len(found) == limit else min(end, rows[0]["position"])
-        return found, max(through, after)
+        for _ in range(2):  # a leaf may go or come back between the two queries
+            rows = await self._fetch(SQL.read.sql, after, after + limit, names)
+            whole = len(rows) == limit
+            stretches = [] if whole else await self._archives.stretches(after, after + limit)
+            through = (
+                after + limit
+                if whole
+                else reached(after, after + limit, [row["notification_id"] for row in rows], stretches)
+            )
+            if not rows or rows[-1]["notification_id"] <= through:
+                break
+        else:
+            raise CorruptError(f"position {through + 1} is missing from the log: run `anju verify`")
+        wanted = rows if topics is None else [row for row in rows if row["topic"] in topics]
+        if stretches:
+            wanted += await self._archives.rows(
+                after, through, frozenset(EVENTS) if topics is None else topics
+            )
+            wanted.sort(key=lambda row: cast("int", row["notification_id"]))
+        return wanted, through
 
     async def position(self) -> int:
         (row,) = await self._fetch(SQL.head.sql)
         return cast("int", row["position"])
 
-    async def _fetch(self, sql: str, *values: object) -> list[Any]:
-        try:
-            return cast("list[Any]", await self._pool.fetch(sql, *values))
-        except LOST as error:
+    async def _entries(self, rows: Sequence[Any]) -> list[Entry]:
+        return [
+            Entry(row["notification_id"], row["recorded_at"], event, _metadata.decode(row["metadata"]))
+            for row, event in zip(rows, await self._events(rows), strict=True)
+        ]
+
+    async def _events(self, rows: Sequence[Any]) -> list[Any]:
+        """The events of `rows`, with what is personal readable, or redacted where the key is destroyed."""
+        with _no_garbage():
+            events = [codec.decode(row["topic"], row["state"]) for row in rows]
+        scopes = sealing.scopes_of(events)
+        if not scopes:
+            return events
+        keys = await self._require_vault().for_reading(scopes)
+        return [sealing.unseal(event, keys) for event in events]
+
+    def _require_vault(self) -> Vault:
+        if self._vault is None:
             raise UnavailableError(
-                f"the log cannot be read: the database does not answer ({error})"
-            ) from error
+                "this log was opened without the key vault: what is personal is out of reach"
+            )
+        return self._vault
+
+    def _forget_destroyed(self, requests: Sequence[Request]) -> None:
+        """Others hear it from the database; here nobody uses a key after its destruction was appended."""
+        for request in requests:
+            for event in request.events:
+                if type(event) is Key.Destroyed and self._vault is not None:
+                    self._vault.forget(event.scope)
+
+    async def _fetch(self, sql: str, *values: object) -> list[Any]:
+        with refusals("the log cannot be read"):
+            return cast("list[Any]", await self._pool.fetch(sql, *values))
 
 
-def _entries(rows: Iterable[Sequence[Any]]) -> list[Entry]:
-    """The rows, decoded. None of it is garbage before all is built, so the collector need not look at it time and again."""
+def _sealed(request: Request, keys: sealing.Keys) -> Request | AnjuError:
+    """`request` as it may be stored, or why it may not."""
+    try:
+        return Request(request.id, [sealing.seal(event, keys) for event in request.events], request.metadata)
+    except AnjuError as error:
+        return error
+
+
+def _topics(topics: frozenset[str] | None, categories: frozenset[str] | None) -> frozenset[str] | None:
+    """The topics that are asked for; None for all."""
+    if categories is None:
+        return topics
+    of_them = frozenset(topic for topic in EVENTS if category(topic) in categories)
+    return of_them if topics is None else topics & of_them
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """None of a page is garbage before all of it is built: the collector need not look at it time and again."""
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return [
-            Entry(position, recorded_at, codec.decode(topic, state), _metadata.decode(metadata))
-            for position, recorded_at, topic, state, metadata in rows
-        ]
+        yield
     finally:
         if collecting:
             gc.enable()
 
 
 @asynccontextmanager
-async def event_log(pool: asyncpg.Pool, database_url: str) -> AsyncIterator[PostgresLog]:
-    """The log, with its writer running until the block is left."""
+async def event_log(
+    pool: asyncpg.Pool, database_url: str, vault: Vault | None = None, *, archive_dir: Path | None = None
+) -> AsyncIterator[PostgresLog]:
+    """The log, with its writer running until the block is left.
+
+    Without `vault` nothing personal can be written or read. `archive_dir`: where archives are, for what is not in the database.
+    """
     async with Writer(database_url) as writer:
-        yield PostgresLog(pool, writer)
+        yield PostgresLog(pool, writer, ArchiveReader(pool, archive_dir), vault)

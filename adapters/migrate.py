@@ -1,6 +1,8 @@
 """Bring the schema up to date: Alembic over plain SQL, under an advisory lock; running it again changes nothing."""
 
+import re
 from pathlib import Path
+from threading import Lock
 
 from alembic import command
 from alembic.config import Config
@@ -13,22 +15,29 @@ from sqlalchemy.pool import NullPool
 import migrations
 from domain.errors import UnavailableError
 
+_alone = (
+    Lock()
+)  # Alembic keeps what it is doing in globals: one at a time in a process; the advisory lock is for processes
+
 
 def migrate(database_url: str) -> tuple[str | None, str | None]:
     """Run every migration that is missing; (revision before, revision now). Blocks: call it in a thread."""
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     engine = create_engine(
-        database_url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool
+        re.sub(r"\Apostgres(ql)?://", "postgresql+psycopg://", database_url),
+        poolclass=NullPool,
+        connect_args={"connect_timeout": 10},
     )
     try:
-        with engine.connect() as connection:
+        with _alone, engine.connect() as connection:
             before = MigrationContext.configure(connection).get_current_revision()
             connection.rollback()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except OperationalError as error:
-        raise UnavailableError(f"the database cannot be reached to migrate it: {error.orig}") from error
+        reason = " ".join(str(error.orig).split())  # libpq writes several lines
+        raise UnavailableError(f"the database cannot be reached to migrate it: {reason}") from error
     finally:
         engine.dispose()
     return before, ScriptDirectory.from_config(config).get_current_head()

@@ -15,6 +15,7 @@ import asyncpg
 from adapters.batch import Encoded, Result, encode
 from adapters.commit import Committer
 from adapters.database import LOST
+from adapters.refusals import refusal
 from domain.errors import AnjuError, BusyError, UnavailableError
 from domain.ports import Request
 
@@ -23,7 +24,9 @@ LARGEST_BATCH = 2000
 LARGEST_QUEUE = 100_000
 """Events waiting, at most; beyond it callers are told that the log is busy."""
 PATIENCE = 30.0
-"""Seconds for which a lost database is tried again before the callers are told."""
+"""Seconds after which a caller is told that the database is lost; until then it is tried again."""
+LAST_PATIENCE = 3.0
+"""The same, once the writer is closing."""
 
 
 @dataclass(slots=True)
@@ -32,6 +35,7 @@ class _Group:
 
     requests: Sequence[Encoded]
     size: int
+    since: float
     done: asyncio.Future[list[Result]]
 
 
@@ -55,9 +59,11 @@ class Writer:
     ) -> None:
         self._closing = True
         self._wake.set()
-        if self._task is not None:
-            await self._task
-        await self._committer.close()
+        try:
+            if self._task is not None:
+                await self._task
+        finally:
+            await self._committer.close()
 
     async def append_all(self, requests: Sequence[Request]) -> list[Result]:
         """Commit `requests` in one transaction; a result for each, in order.
@@ -78,7 +84,8 @@ class Writer:
             )
         if not ready:
             return [result for result in encoded if not isinstance(result, Encoded)]
-        group = _Group(ready, size, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        group = _Group(ready, size, loop.time(), loop.create_future())
         self._queue.append(group)
         self._waiting += size
         self._wake.set()
@@ -102,39 +109,30 @@ class Writer:
     async def _settle(self, groups: Sequence[_Group]) -> None:
         """Commit the groups' requests and tell the callers. A lost connection is tried again: the request ids say what was done."""
         requests = [request for group in groups for request in group.requests]
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + PATIENCE
         pause = 0.05
         while True:
             try:
                 results = iter(await self._committer.commit(requests))
             except LOST as error:
                 self._committer.forget()
-                if self._closing or loop.time() > deadline:
-                    failure = UnavailableError(
-                        f"the database is lost and did not come back ({error}); is it running?"
-                    )
-                    _fail(groups, failure)
+                if self._give_up(groups, error):
                     return
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 1.0)
             except asyncpg.PostgresError as error:
                 self._committer.forget()
-                _fail(
-                    groups,
-                    UnavailableError(f"the database refuses to append: {error} (SQLSTATE {error.sqlstate})"),
-                )
+                _fail(groups, str(refusal("nothing was appended: the database refuses", error)))
+                return
+            except UnavailableError as error:  # it answers, and does not let us in
+                self._committer.forget()
+                _fail(groups, str(error))
                 return
             except BaseException as error:
-                # A bug or a cancelled task: nobody may wait for ever for a writer that is gone.
+                # A bug or a cancelled task: nobody may wait for ever for a writer that is gone, nor for the lock it held.
+                self._committer.forget()
                 waiting = [*groups, *self._queue]
                 self._queue.clear()
-                _fail(
-                    waiting,
-                    UnavailableError(
-                        f"the log's writer stopped: {error!r}; nothing of this was acknowledged"
-                    ),
-                )
+                _fail(waiting, f"the log's writer stopped: {error!r}; nothing of this was acknowledged")
                 raise
             else:
                 for group in groups:
@@ -143,8 +141,22 @@ class Writer:
                         group.done.set_result(outcome)
                 return
 
+    def _give_up(self, groups: Sequence[_Group], error: BaseException) -> bool:
+        """Tell the callers that waited long enough for a lost database; whether `groups`, the oldest, were among them."""
+        limit = asyncio.get_running_loop().time() - (LAST_PATIENCE if self._closing else PATIENCE)
+        if groups[0].since > limit:
+            return False
+        late = list(groups)
+        while self._queue and (self._closing or self._queue[0].since <= limit):
+            late.append(self._queue.popleft())
+            self._waiting -= late[-1].size
+        _fail(
+            late, f"the database is lost and did not come back ({error!r}): is it running, is its disk full?"
+        )
+        return True
 
-def _fail(groups: Sequence[_Group], error: AnjuError) -> None:
+
+def _fail(groups: Sequence[_Group], message: str) -> None:
     for group in groups:
         if not group.done.done():
-            group.done.set_exception(error)
+            group.done.set_exception(UnavailableError(message))

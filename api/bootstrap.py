@@ -5,19 +5,24 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import asyncpg
 
 from adapters.bus import Bus, bus
-from adapters.database import create_pool
+from adapters.database import NO_SCHEMA, UNMIGRATED, create_pool
 from adapters.event_log import PostgresLog, event_log
+from adapters.signing import CHECKPOINT_KEY, Signer, make_key, read_key
 from adapters.tail import Tail
+from adapters.vault import Vault
 from api.settings import Settings
 from api.tokens import Issuer, load_issuer
+from domain.checkpoint import PublicKey
 from domain.errors import NotFoundError, UnavailableError
-from recognition.faces import FaceEngine, FaceFinder
 from recognition.models import SFACE, YUNET, Progress, ensure, locate_pack
-from recognition.packs import InsightFacePack
+
+if TYPE_CHECKING:
+    from recognition.faces import FaceFinder
 
 Clock = Callable[[], datetime]
 
@@ -33,6 +38,7 @@ class System:
 
     settings: Settings
     pool: asyncpg.Pool
+    vault: Vault
     log: PostgresLog
     tail: Tail
     bus: Bus | None
@@ -41,16 +47,20 @@ class System:
 
 
 @asynccontextmanager
-async def connected_pool(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
-    """Connections to the database; UnavailableError says that it does not answer."""
+async def database(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
+    """Connections to the database; UnavailableError says that it does not answer, or has no schema."""
     url = settings.require_database_url
     try:
         pool = await create_pool(url)
+    except UNMIGRATED as error:
+        raise UnavailableError(NO_SCHEMA) from error
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise UnavailableError(
             f"the database does not answer: {error}; is ANJU_DATABASE_URL right?"
         ) from error
     async with pool:
+        if await pool.fetchval("select to_regclass('vault_keys')") is None:
+            raise UnavailableError(NO_SCHEMA)
         yield pool
 
 
@@ -60,17 +70,23 @@ async def system(
 ) -> AsyncIterator[System]:
     """Start what `settings` say, and stop all of it on leaving, in the opposite order."""
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(connected_pool(settings))
-        await _require_schema(pool)
-        log = await stack.enter_async_context(event_log(pool, settings.require_database_url))
-        tail = await stack.enter_async_context(Tail(settings.require_database_url))
+        pool = await stack.enter_async_context(database(settings))
+        vault = Vault(pool, settings.keyring)
+        await vault.forget_destroyed()
+        log = await stack.enter_async_context(
+            event_log(pool, settings.require_database_url, vault, archive_dir=settings.archive_dir)
+        )
+        tail = await stack.enter_async_context(Tail(settings.require_database_url, {"keys": vault.forget}))
         connection = await stack.enter_async_context(bus(settings.require_nats_url)) if with_bus else None
         issuer = await asyncio.to_thread(load_issuer, settings.data_dir)
-        yield System(settings, pool, log, tail, connection, issuer, now)
+        yield System(settings, pool, vault, log, tail, connection, issuer, now)
 
 
-def face_finder(settings: Settings, progress: Progress, pack: str | None = None) -> FaceFinder:
+def face_finder(settings: Settings, progress: Progress, pack: str | None = None) -> "FaceFinder":
     """The engine that finds faces: YuNet and SFace, fetched if they are not here, or an InsightFace pack that is here. Blocks."""
+    from recognition.faces import FaceEngine  # here: OpenCV and ONNX Runtime are of no use to who only serves
+    from recognition.packs import InsightFacePack
+
     if pack is None:
         paths = ensure(settings.models_dirs, models=(YUNET, SFACE), progress=progress)
         return FaceEngine(paths[YUNET.name], paths[SFACE.name])
@@ -83,6 +99,12 @@ def face_finder(settings: Settings, progress: Progress, pack: str | None = None)
     return InsightFacePack(folder.name, folder.parent)
 
 
-async def _require_schema(pool: asyncpg.Pool) -> None:
-    if await pool.fetchval("select to_regclass('projections')") is None:
-        raise UnavailableError("the database has no schema yet: run `anju migrate`")
+def checkpoint_signer(settings: Settings) -> Signer:
+    """Who signs this log's checkpoints; the key in the data folder is made if there is none."""
+    return Signer(settings.log_origin, make_key(settings.data_dir / CHECKPOINT_KEY))
+
+
+def checkpoint_key(settings: Settings) -> PublicKey | None:
+    """What checks this log's checkpoints; None if none was ever signed with this data folder."""
+    path = settings.data_dir / CHECKPOINT_KEY
+    return Signer(settings.log_origin, read_key(path)).public if path.exists() else None

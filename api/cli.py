@@ -1,39 +1,34 @@
-"""The command line. Exit codes: 0 done, 1 refused or found wrong, 2 called wrongly."""
+"""The command line. Exit codes: 0 done, 1 refused or found wrong, 2 called wrongly.
+
+A command imports what it works with itself: help and small commands answer at once, and a server carries no recognition engine.
+"""
 
 import asyncio
-import logging
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
-import msgspec
 import typer
 import uvloop
-from rich.console import Console
-from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.markup import escape
+from rich.progress import Progress
 from rich.table import Table
 
-from adapters.bus import bus
-from adapters.database import connect
-from adapters.migrate import migrate as run_migrations
-from adapters.verify import verify as verify_chain
-from api import demo as demonstration
-from api.bootstrap import face_finder, system
-from api.http import application
-from api.serving import serving, until_signalled
-from api.settings import Settings, load_settings
-from api.tokens import load_issuer
-from api.workers import work as run_workers
-from domain.errors import AnjuError
+from api import archive_cli, backup_cli
+from api.console import AsJson, configured, err, out, print_json, progress_bar
+from api.keys_cli import keys
+from api.proof_cli import commands as proof_commands
+from api.settings import Settings
+from domain.errors import AnjuError, InvalidError
 from domain.observation import GateRef
 from domain.people import Person, Role, Scope
 from domain.site import site_id
 from recognition import models as model_files
-from recognition.observe import Summary, observe
+
+if TYPE_CHECKING:
+    from recognition.observe import Summary
 
 app = typer.Typer(
     help="Anju 安居: the backend of a neighbourhood-safety command centre.\n\nSettings are environment variables with the prefix ANJU_; "
@@ -45,46 +40,36 @@ models = typer.Typer(
     help="Model files: what they are, whether they are here and whole.", no_args_is_help=True
 )
 app.add_typer(models, name="models")
+app.add_typer(archive_cli.archive, name="archive")
+backup_cli.register(app)
+app.add_typer(keys, name="keys")
+app.add_typer(proof_commands)
 
-out = Console()
-err = Console(stderr=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Where to serve HTTP (8000); 0 finds a free one.")
+]
 
 
 def main() -> None:
     """The entry point: a refusal is one line on stderr and exit code 1."""
     try:
-        app()
+        app(prog_name="anju")
     except AnjuError as error:
-        err.print(f"[red]{error.code}[/red] {error}", highlight=False, markup=True)
+        err.print(f"[red]{error.code}[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise SystemExit(1) from error
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
 
-@app.callback()
-def _logging() -> None:
-    level = load_settings().log_level
-    logging.basicConfig(
-        level=level, format="%(name)s: %(message)s", handlers=[RichHandler(console=err, show_path=False)]
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+def _gate(text: str) -> GateRef:
+    try:
+        return GateRef.parse(text)
+    except InvalidError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return uvloop.run(coroutine)
-
-
-def _print_json(value: object) -> None:
-    out.print_json(msgspec.json.encode(value).decode())
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    """A progress bar on stderr; silent when that is not a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
-        yield bar
 
 
 def _model_progress(bar: Progress) -> model_files.Progress:
@@ -107,31 +92,36 @@ def demo(
             "--headless-check", help="Run everything, check what comes back, and exit (0: all as put in)."
         ),
     ] = False,
-    port: Annotated[int | None, typer.Option(help="Where to serve HTTP; 0 finds a free one.")] = None,
+    port: Port = None,
 ) -> None:
     """Start everything on this machine, drive the Rui'an scenario through it, and stay up until Ctrl-C."""
-    settings = load_settings(port=port)
+    from api import demo as demonstration
+
+    settings = configured(port=port)
     raise SystemExit(_run(demonstration.run(settings, out, stay=not headless_check)))
 
 
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    port: Port = None,
 ) -> None:
     """Serve the API. Workers run apart: `anju work`."""
-    settings = load_settings(host=host, port=port)
+    from api.bootstrap import system
+    from api.http import application
+    from api.serving import serving, until_signalled
+
+    settings = configured(host=host, port=port)
 
     async def main() -> None:
         async with (
             system(settings, with_bus=settings.nats_url is not None) as running,
             serving(application(running), settings.host, settings.port) as url,
-            until_signalled() as stop,
         ):
-            err.print(f"Anju answers at {url} (Ctrl-C stops it)")
-            await stop.wait()
+            err.print(f"Anju answers at {url} (Ctrl-C stops it)", soft_wrap=True)
+            await asyncio.Event().wait()
 
-    _run(main())
+    _run(until_signalled(main()))
 
 
 @app.command()
@@ -141,24 +131,19 @@ def work(
     projections: Annotated[bool, typer.Option("--projections", help="Keep the read models up.")] = False,
 ) -> None:
     """Run the workers (all of them, if none is named) until Ctrl-C."""
+    from api import workers
+    from api.bootstrap import system
+    from api.serving import until_signalled
+
     every = not (ingest or projections)
-    settings = load_settings()
+    settings = configured()
 
     async def main() -> None:
-        async with system(settings, with_bus=ingest or every) as running, until_signalled() as stop:
-            workers = asyncio.create_task(
-                run_workers(running, ingesting=ingest or every, projecting=projections or every)
-            )
-            stopped = asyncio.create_task(stop.wait())
+        async with system(settings, with_bus=ingest or every) as running:
             err.print("working (Ctrl-C stops it)")
-            await asyncio.wait({workers, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if workers.done():
-                await workers
-            workers.cancel()
-            stopped.cancel()
-            await asyncio.gather(workers, stopped, return_exceptions=True)
+            await workers.work(running, ingesting=ingest or every, projecting=projections or every)
 
-    _run(main())
+    _run(until_signalled(main()))
 
 
 @app.command()
@@ -166,7 +151,10 @@ def recognise(
     source: Annotated[
         Path, typer.Argument(help="An image, a folder of images, or a video file.", exists=True)
     ],
-    gate: Annotated[str, typer.Option(help="Where it was taken, as SITE.GATE, such as runjinyuan.main.")],
+    gate: Annotated[
+        GateRef,
+        typer.Option(parser=_gate, metavar="SITE.GATE", help="Where it was taken, such as runjinyuan.main."),
+    ],
     *,
     at: Annotated[
         datetime | None, typer.Option(help="When it was taken (UTC); the file's own time if not given.")
@@ -180,17 +168,20 @@ def recognise(
     as_json: AsJson = False,
 ) -> None:
     """Find the faces in SOURCE and publish an observation of each on the bus."""
-    settings = load_settings()
-    place = GateRef.parse(gate)
+    from adapters.bus import bus
+    from api.bootstrap import face_finder
+    from recognition.observe import observe
 
-    async def main() -> Summary:
-        with _bar() as bar:
+    settings = configured()
+
+    async def main() -> "Summary":
+        with progress_bar() as bar:
             finder = await asyncio.to_thread(face_finder, settings, _model_progress(bar), pack)
             task = bar.add_task(source.name, total=None)
             async with bus(settings.require_nats_url) as connection:
                 return await observe(
                     source,
-                    place,
+                    gate,
                     finder,
                     connection,
                     started_at=at.replace(tzinfo=UTC) if at else None,
@@ -200,11 +191,12 @@ def recognise(
 
     summary = _run(main())
     if as_json:
-        _print_json(summary)
+        unreadable = [{"path": str(path), "reason": reason} for path, reason in summary.unreadable]
+        print_json({"frames": summary.frames, "faces": summary.faces, "unreadable": unreadable})
     else:
-        out.print(f"{summary.faces} faces in {summary.frames} frames, published for {place}")
+        out.print(f"{summary.faces} faces in {summary.frames} frames, published for {gate}", highlight=False)
         for path, reason in summary.unreadable:
-            err.print(f"{path}: {reason}", highlight=False, markup=False)
+            err.print(f"{path}: {reason}", highlight=False, markup=False, soft_wrap=True)
     if summary.unreadable:
         raise SystemExit(1)
 
@@ -212,45 +204,13 @@ def recognise(
 @app.command()
 def migrate(*, as_json: AsJson = False) -> None:
     """Bring the database's schema up to date; running it again changes nothing."""
-    before, now = run_migrations(load_settings().require_database_url)
+    from adapters import migrate as migrations
+
+    before, now = migrations.migrate(configured().require_database_url)
     if as_json:
-        _print_json({"before": before, "now": now})
+        print_json({"before": before, "now": now})
     else:
         out.print(f"schema {now}" + ("" if before == now else f" (was {before or 'empty'})"))
-
-
-@app.command()
-def verify(*, as_json: AsJson = False) -> None:
-    """Recompute the log's hash chain; exit 1 and the first bad position if it does not hold."""
-    settings = load_settings()
-
-    async def main() -> Any:
-        connection = await connect(settings.require_database_url)
-        with _bar() as bar:
-            task = bar.add_task("events", total=None)
-            try:
-                return await verify_chain(
-                    connection, lambda n, total: bar.update(task, completed=n, total=total)
-                )
-            finally:
-                await connection.close()
-
-    verdict = _run(main())
-    if as_json:
-        _print_json(
-            {
-                "holds": verdict.holds,
-                "events": verdict.events,
-                "hash": verdict.hash.hex(),
-                "position": verdict.position,
-                "problem": verdict.problem,
-            }
-        )
-    elif verdict.holds:
-        out.print(f"the chain holds: {verdict.events} events, last hash {verdict.hash.hex()}")
-    else:
-        err.print(f"[red]the chain is broken[/red]: {verdict.problem}")
-    raise SystemExit(0 if verdict.holds else 1)
 
 
 @app.command()
@@ -265,13 +225,15 @@ def token(
     ] = None,
 ) -> None:
     """Print a bearer token, signed with the key in the data folder and good for twelve hours."""
+    from api.tokens import load_issuer
+
     holder = Person(
         person or f"demo-{role.value.replace('_', '-')}",
         frozenset({role}),
         Scope(township, _site(site)),
         frozenset(unit or []),
     )
-    typer.echo(load_issuer(load_settings().data_dir).sign(holder, datetime.now(UTC)))
+    typer.echo(load_issuer(configured().data_dir).sign(holder, datetime.now(UTC)))
 
 
 def _site(code: str | None) -> UUID | None:
@@ -281,20 +243,20 @@ def _site(code: str | None) -> UUID | None:
 @models.command("list")
 def models_list(*, as_json: AsJson = False) -> None:
     """Every model file Anju knows: purpose, licence, and where it is on this machine."""
-    _show_models(load_settings(), as_json=as_json)
+    _show_models(configured(), as_json=as_json)
 
 
 @models.command("verify")
 def models_verify(*, as_json: AsJson = False) -> None:
     """Check the digest of every model file; exit 1 if one is missing or another file."""
-    raise SystemExit(0 if _show_models(load_settings(), as_json=as_json) else 1)
+    raise SystemExit(0 if _show_models(configured(), as_json=as_json) else 1)
 
 
 @models.command("fetch")
 def models_fetch() -> None:
     """Fetch the model files that are not here, and check them."""
-    settings = load_settings()
-    with _bar() as bar:
+    settings = configured()
+    with progress_bar() as bar:
         paths = model_files.ensure(settings.models_dirs, progress=_model_progress(bar))
     for name, path in paths.items():
         out.print(f"{name}: {path}", highlight=False)
@@ -303,7 +265,7 @@ def models_fetch() -> None:
 def _show_models(settings: Settings, *, as_json: bool) -> bool:
     found = model_files.verify(settings.models_dirs)
     if as_json:
-        _print_json(
+        print_json(
             [
                 {"name": v.model.name, "file": v.model.file, "path": v.path and str(v.path), "ok": v.ok}
                 for v in found

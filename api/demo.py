@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import httpx
 import insightface
@@ -18,7 +17,7 @@ from adapters.verify import Verdict, verify
 from api.bootstrap import System, face_finder, system
 from api.http import application
 from api.scenario import PHOTO_AT, PHOTO_GATE, STAFF, Loaded, load, load_scenario
-from api.serving import serving, until_signalled
+from api.serving import first_of, serving, until_signalled
 from api.settings import Settings
 from api.workers import work
 from domain.errors import AnjuError, UnavailableError
@@ -57,26 +56,15 @@ class Check:
 
 
 async def run(settings: Settings, console: Console, *, stay: bool) -> int:
-    """The exit code: 0 if everything that came back is what was put in."""
-    async with until_signalled() as stop:
-        demo = asyncio.create_task(_demonstrate(settings, console, stay=stay))
-        if await _first(demo, asyncio.create_task(stop.wait())) is demo:
-            return demo.result()
-        console.print("stopping")
-        return 0
+    """The exit code: 0 if everything that came back is what was put in.
 
-
-async def _first(*tasks: asyncio.Task[Any]) -> asyncio.Task[Any]:
-    """The task that ends first, its error raised; the others are cancelled and have ended too."""
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        first = next(task for task in tasks if task in done)
-        first.result()
-        return first
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    Stopping it is its proper end, unless it was to `stay` no longer than its check: then nothing was proved.
+    """
+    code = await until_signalled(_demonstrate(settings, console, stay=stay))
+    if code is None:
+        console.print("stopped: nothing that was started here is left running")
+        return 0 if stay else 1
+    return code
 
 
 async def _demonstrate(settings: Settings, console: Console, *, stay: bool) -> int:
@@ -88,7 +76,7 @@ async def _demonstrate(settings: Settings, console: Console, *, stay: bool) -> i
         url = await stack.enter_async_context(serving(application(running), settings.host, settings.port))
         workers = asyncio.create_task(work(running, ingesting=True, projecting=True), name="workers")
         story = asyncio.create_task(_tell(running, url, console, stay=stay), name="story")
-        await _first(story, workers)  # workers end only with an error
+        await first_of(story, workers)  # workers end only with an error
         return story.result()
 
 
@@ -133,9 +121,14 @@ async def _recognise(running: System, progress: Progress) -> int:
     if running.bus is None:
         raise UnavailableError("the demonstration needs the bus")
     summary = await observe(PHOTO, PHOTO_GATE, finder, running.bus, started_at=PHOTO_AT)
-    async with asyncio.timeout(PATIENCE):
-        while await running.bus.backlog():  # noqa: ASYNC110  (the bus tells nobody that it is empty)
-            await asyncio.sleep(0.05)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while await running.bus.backlog():  # noqa: ASYNC110  (the bus tells nobody that it is empty)
+                await asyncio.sleep(0.05)
+    except TimeoutError as error:
+        raise UnavailableError(
+            f"the photograph's observations are still on the bus after {PATIENCE:.0f} seconds: is the machine very busy?"
+        ) from error
     return summary.faces
 
 
@@ -165,8 +158,7 @@ async def _read_back(running: System, url: str, loaded: Loaded, faces: int) -> t
         Check("incidents closed", loaded.closed, rate["closed"]),
         Check("办结率 closure rate, per cent", str(percent), rate["percent"]),
     ]
-    async with running.pool.acquire() as connection:
-        return checks, await verify(connection)
+    return checks, await verify(running.settings.require_database_url)
 
 
 def _table(checks: list[Check], verdict: Verdict) -> Table:

@@ -1,6 +1,8 @@
 """How a refusal looks outside: GraphQL code, HTTP problem (RFC 9457), exit code. The one place that maps them."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -29,11 +31,12 @@ class TypedErrors(MaskErrors):
 
     def anonymise_error(self, error: GraphQLError) -> GraphQLError:
         original = error.original_error
-        message, extensions = error.message, {"code": "INVALID"}  # the query itself is wrong
+        message = error.message
+        extensions: dict[str, Any] = {"code": "INVALID"}  # the query itself is wrong
         if isinstance(original, AnjuError) and original.code in STATUS:
             extensions = {"code": original.code}
             if isinstance(original, ConflictError):
-                extensions["currentVersion"] = str(original.current)
+                extensions["currentVersion"] = original.current
         elif original is not None and not isinstance(original, GraphQLError):
             logger.error("unexpected error at %s", error.path, exc_info=original)
             message, extensions = UNEXPECTED, {"code": "INTERNAL"}
@@ -42,11 +45,12 @@ class TypedErrors(MaskErrors):
         )
 
 
-def problem(status: int, code: str, detail: str) -> JSONResponse:
+def problem(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """A problem+json answer; `type` is stable."""
     slug = code.lower().replace("_", "-")
     body = {"type": f"/problems/{slug}", "title": code, "status": status, "detail": detail}
-    headers = {"WWW-Authenticate": "Bearer"} if status == STATUS["UNAUTHENTICATED"] else None
+    if status == STATUS["UNAUTHENTICATED"]:
+        headers = {**(headers or {}), "WWW-Authenticate": "Bearer"}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
@@ -67,11 +71,8 @@ def handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def answered(_request: Request, error: HTTPException) -> JSONResponse:
-        return problem(
-            error.status_code,
-            "NOT_FOUND" if error.status_code == STATUS["NOT_FOUND"] else "HTTP",
-            error.detail,
-        )
+        code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, "HTTP")
+        return problem(error.status_code, code, error.detail, error.headers)
 
     @app.exception_handler(Exception)
     def unexpected(_request: Request, error: Exception) -> JSONResponse:

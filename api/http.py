@@ -1,5 +1,6 @@
 """The HTTP application: GraphQL, health, documents. It is handed the system; it starts nothing itself."""
 
+import asyncio
 from pathlib import Path
 
 import asyncpg
@@ -7,10 +8,13 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi_offline import FastAPIOffline
 
+from adapters.database import LOST
 from api import errors
 from api.bootstrap import System
 from api.graphql import schema
 
+PATIENCE = 3.0
+"""Seconds for the database to answer a question about its health."""
 _PAGE = (Path(__file__).parent / "index.html").read_text(encoding="utf-8")
 
 
@@ -32,17 +36,20 @@ def application(system: System) -> FastAPI:
     async def index() -> HTMLResponse:
         return HTMLResponse(_PAGE)
 
-    @app.get("/healthz", summary="The process answers")
+    @app.get("/healthz", tags=["health"], summary="The process answers")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
     @app.get(
-        "/readyz", summary="The database and the bus answer", responses={503: {"description": "One does not"}}
+        "/readyz",
+        tags=["health"],
+        summary="The database and the bus answer",
+        responses={503: {"description": "One does not"}},
     )
     async def readyz() -> JSONResponse:
         checks = {
             "database": await _database_answers(system),
-            "bus": system.bus is None or system.bus.connected,
+            **({} if system.bus is None else {"bus": system.bus.connected}),
         }
         ready = all(checks.values())
         return JSONResponse(
@@ -54,7 +61,8 @@ def application(system: System) -> FastAPI:
 
 async def _database_answers(system: System) -> bool:
     try:
-        await system.pool.fetchval("select 1", timeout=3)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        async with asyncio.timeout(PATIENCE):  # also for a free connection
+            await system.pool.fetchval("select 1")
+    except (asyncpg.PostgresError, *LOST):
         return False
     return True

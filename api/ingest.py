@@ -7,12 +7,20 @@ its pass's id and its request's id).
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import aclosing
 
 from adapters.bus import Bus, Delivery
-from domain.errors import AnjuError, ConflictError, NotFoundError, UnavailableError
-from domain.gatepass import decide
+from domain.errors import (
+    AnjuError,
+    ConflictError,
+    CorruptError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
+from domain.gatepass import GatePass, decide
 from domain.observation import FaceObservation
-from domain.ports import EventLog, Request
+from domain.ports import Appended, EventLog, Request
 from domain.site import Site, site_id
 
 BATCH = 500
@@ -23,41 +31,55 @@ logger = logging.getLogger("anju.ingest")
 
 
 async def ingest(bus: Bus, log: EventLog) -> None:
-    """Run until cancelled."""
-    async for batch in bus.deliveries(BATCH):
-        if batch:
-            try:
-                await settle(batch, log)
-            except UnavailableError as error:
-                logger.warning("%d observations wait: %s", len(batch), error)
-                await asyncio.sleep(PAUSE)
+    """Run until cancelled. UnavailableError if the bus is gone for good; CorruptError if the log cannot be read."""
+    async with aclosing(bus.deliveries(BATCH)) as batches:
+        async for batch in batches:
+            if batch:
+                try:
+                    await settle(batch, log)
+                except UnavailableError as error:
+                    logger.warning("%d observations wait: %s", len(batch), error)
+                    await asyncio.sleep(PAUSE)
 
 
 async def settle(batch: Sequence[Delivery], log: EventLog) -> None:
     """Decide and append `batch`; every delivery in it is then done, dead, or to come again (and UnavailableError is raised)."""
     sites: dict[str, Site | None] = {}
     decided: list[tuple[Delivery, Request]] = []
-    for delivery in batch:
-        try:
-            decided.append((delivery, await _request(delivery.observation(), sites, log)))
-        except UnavailableError:
-            await _again(batch)
-            raise
-        except AnjuError as error:
-            await delivery.dead(f"{error.code}: {error}")
+    refused: list[tuple[Delivery, AnjuError]] = []
     try:
+        for delivery in batch:
+            try:
+                decided.append((delivery, await _request(delivery.observation(), sites, log)))
+            except (InvalidError, NotFoundError) as error:
+                refused.append((delivery, error))
         results = await log.append_all([request for _, request in decided])
-    except UnavailableError:
-        await _again([delivery for delivery, _ in decided])
+        for (delivery, request), result in zip(decided, results, strict=True):
+            refusal = await _refusal(request, result, log)
+            if refusal is None:
+                await delivery.done()
+            else:
+                refused.append((delivery, refusal))
+    except (UnavailableError, CorruptError):  # not the observations' fault
+        await _again(batch)
         raise
-    for (delivery, _), result in zip(decided, results, strict=True):
-        match result:
-            case ConflictError():  # the pass is there, from before its request id was kept
-                await delivery.done()
-            case AnjuError():
-                await delivery.dead(f"{result.code}: {result}")
-            case _:
-                await delivery.done()
+    for delivery, refusal in refused:
+        await delivery.dead(f"{refusal.code}: {refusal}")
+
+
+async def _refusal(request: Request, result: Appended | Exception, log: EventLog) -> AnjuError | None:
+    """Why there is no pass; None if there is one, from now or from before."""
+    match result:
+        case ConflictError():
+            try:
+                await log.load(GatePass, request.id)
+            except NotFoundError as error:  # the id is that of something else
+                return error
+            return None
+        case AnjuError():
+            return result
+        case _:
+            return None
 
 
 async def _again(batch: Sequence[Delivery]) -> None:

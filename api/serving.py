@@ -3,13 +3,16 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
 
 from domain.errors import UnavailableError
+
+T = TypeVar("T")
 
 
 class _Server(uvicorn.Server):
@@ -39,22 +42,37 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
                 await task
                 raise UnavailableError("the HTTP server stopped while it was starting")
             await asyncio.sleep(0.01)
-        yield f"http://{host}:{listener.getsockname()[1]}"
+        name = f"[{host}]" if ":" in host else host
+        yield f"http://{name}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         await task
         listener.close()
 
 
-@asynccontextmanager
-async def until_signalled() -> AsyncIterator[asyncio.Event]:
-    """An event that Ctrl-C and SIGTERM set, instead of ending the process."""
+async def until_signalled(work: Coroutine[Any, Any, T]) -> T | None:
+    """What `work` gives; None if Ctrl-C or SIGTERM came first: it is then cancelled, and has ended when this returns."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        yield stop
+        task = asyncio.create_task(work)
+        first = await first_of(task, asyncio.create_task(stop.wait()))
+        return task.result() if first is task else None
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+async def first_of(*tasks: asyncio.Task[Any]) -> asyncio.Task[Any]:
+    """The task that ends first, its error raised; the others are cancelled and have ended too."""
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        first = next(task for task in tasks if task in done)
+        first.result()
+        return first
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

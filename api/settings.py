@@ -1,29 +1,63 @@
 """Settings: the environment with the prefix ANJU_, else a demo that is running on the same data folder, else the defaults."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.embedded import running_services
 from domain.errors import InvalidError
 
 
+def _database_url(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    if scheme not in {"postgresql", "postgres"} or not rest:
+        raise PydanticCustomError("database_url", "write it as postgresql://user@host/database")
+    return f"postgresql://{rest}"
+
+
+def _nats_url(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    if scheme not in {"nats", "tls", "ws", "wss"} or not rest:
+        raise PydanticCustomError("nats_url", "write it as nats://host:4222")
+    return url
+
+
 class Settings(BaseSettings):
-    """One instance, made by the command line and handed on; nothing else reads the environment."""
+    """One instance, made by the command line and handed on; nothing else reads the environment.
 
-    model_config = SettingsConfigDict(env_prefix="ANJU_", extra="ignore", frozen=True)
+    The two addresses may carry a password: they are not shown.
+    """
 
-    database_url: str | None = Field(
-        None, description="PostgreSQL 15 or newer: postgresql://user@host/database"
+    model_config = SettingsConfigDict(env_prefix="ANJU_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    database_url: Annotated[str, AfterValidator(_database_url)] | None = Field(
+        None, description="PostgreSQL 15 or newer: postgresql://user@host/database", repr=False
     )
-    nats_url: str | None = Field(None, description="NATS with JetStream: nats://host:4222")
+    nats_url: Annotated[str, AfterValidator(_nats_url)] | None = Field(
+        None, description="NATS with JetStream: nats://host:4222", repr=False
+    )
     data_dir: Path = Field(Path(".anju"), description="keys, models, and the data of the embedded servers")
+    archive_dir: Path | None = Field(
+        None, description="where archives of old observations are, for whoever reads them again"
+    )
+    master_keys: Path | None = Field(
+        None, description="the file of the vault's master keys; in the data folder if not given"
+    )
     models_dir: Path | None = Field(None, description="where model files are looked for first")
+    log_origin: str = Field(
+        "anju.local/log", description="the log's name in its checkpoints: unique, never changed, no spaces"
+    )
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def keyring(self) -> Path:
+        """The file of the vault's master keys: lose it, and nothing that is sealed can be read again."""
+        return self.master_keys or self.data_dir / "master-keys"
 
     @property
     def models_dirs(self) -> tuple[Path, ...]:

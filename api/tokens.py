@@ -1,6 +1,5 @@
 """Bearer tokens of people: JWT signed with Ed25519. A demo or a small site signs its own, with a key kept in the data folder."""
 
-import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,14 +8,9 @@ from uuid import UUID
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
-from domain.errors import CorruptError, UnauthenticatedError
+from adapters.signing import make_key
+from domain.errors import UnauthenticatedError
 from domain.people import Person, Role, Scope
 
 ALGORITHM = "EdDSA"
@@ -72,23 +66,4 @@ class Issuer:
 
 def load_issuer(data_dir: Path) -> Issuer:
     """The issuer whose key is in `data_dir`; the key is made, readable by its owner only, if there is none."""
-    path = data_dir / "token-key.pem"
-    data_dir.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_bytes(pem)
-        try:
-            path.hardlink_to(draft)  # whoever is first makes the key, whole
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except ValueError as error:
-        raise CorruptError(f"{path} is not a private key: {error}; remove it to make a new one") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise CorruptError(f"{path} is not an Ed25519 key; remove it to make a new one")
-    return Issuer(key)
+    return Issuer(make_key(data_dir / "token-key.pem"))

@@ -24,6 +24,7 @@ async def work(system: System, *, ingesting: bool, projecting: bool) -> None:
                 if system.bus is None:
                     raise InvalidError("ingest needs the bus: set ANJU_NATS_URL")
                 group.create_task(ingest(system.bus, system.log), name="ingest")
+        raise CorruptError("every projection has stopped: `systemStatus` says at which event, and why")
     except ExceptionGroup as failures:  # the first ends the others: it is the one to tell
         raise failures.exceptions[0] from None
 
@@ -32,4 +33,8 @@ async def _project(projection: Projection, system: System) -> None:
     try:
         await runner.run(projection, system.pool, system.log, system.tail)
     except CorruptError:
-        logger.critical("projection %s has stopped", projection.name, exc_info=True)
+        logger.critical(
+            "projection %s has stopped; once the cause is mended, start the worker again",
+            projection.name,
+            exc_info=True,
+        )

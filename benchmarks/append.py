@@ -5,6 +5,7 @@ Clients are tasks here and threads there, each with a connection of its own in t
 """
 
 import asyncio
+import statistics
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -45,12 +46,15 @@ def incident() -> Incident:
     )
 
 
-async def ours(log: PostgresLog, clients: int, count: int) -> float:
-    """Appends a second of `clients` tasks, `count` in all."""
+async def ours(log: PostgresLog, clients: int, count: int, latencies: list[float] | None = None) -> float:
+    """Appends a second of `clients` tasks, `count` in all; `latencies` takes the seconds of each."""
 
     async def client() -> None:
         for _ in range(count // clients):
+            asked = time.perf_counter()
             await log.append(Request(uuid4(), incident().collect_events(), {"correlation": "bench"}))
+            if latencies is not None:
+                latencies.append(time.perf_counter() - asked)
 
     began = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(clients)))
@@ -73,12 +77,17 @@ def stock(url: str, clients: int) -> Application:
     )
 
 
-async def peer(application: Application, clients: int, count: int) -> float:
-    """Appends a second of `clients` threads, `count` in all."""
+async def peer(
+    application: Application, clients: int, count: int, latencies: list[float] | None = None
+) -> float:
+    """Appends a second of `clients` threads, `count` in all; `latencies` takes the seconds of each."""
 
     def client() -> None:
         for _ in range(count // clients):
+            asked = time.perf_counter()
             application.save(incident())
+            if latencies is not None:
+                latencies.append(time.perf_counter() - asked)
 
     def run() -> float:
         with ThreadPoolExecutor(clients) as threads:
@@ -90,26 +99,48 @@ async def peer(application: Application, clients: int, count: int) -> float:
     return await asyncio.to_thread(run)
 
 
+async def rate(log: PostgresLog, url: str, clients: int) -> Row:
+    """Appends a second, ours and the stock application's."""
+    count, at_least = CLIENTS[clients]
+    application = stock(url, clients)
+    try:
+        return await compare(
+            f"appends a second, {clients} client{'s' * (clients > 1)}",
+            lambda: ours(log, clients, count * (1 if clients == 1 else 8)),
+            lambda: peer(application, clients, count),
+            at_least=at_least,
+        )
+    finally:
+        application.close()
+
+
+async def tail_latency(log: PostgresLog, url: str) -> Row:
+    """Our 99th percentile under a heavy load beside the stock application's median under a light one."""
+    application = stock(url, 8)
+
+    async def p99() -> float:
+        seconds: list[float] = []
+        await ours(log, 64, 6400, seconds)
+        return statistics.quantiles(seconds, n=100)[98] * 1000
+
+    async def median() -> float:
+        seconds: list[float] = []
+        await peer(application, 8, 400, seconds)
+        return statistics.median(seconds) * 1000
+
+    try:
+        return await compare("ms: our p99 at 64 clients; peer: its median at 8", p99, median, at_most=1.0)
+    finally:
+        application.close()
+
+
 async def main() -> list[Row]:
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
         async with postgres(Path(folder)) as server:
             await asyncio.to_thread(migrate, server.url)
             async with create_pool(server.url) as pool, event_log(pool, server.url) as log:
-                for clients, (count, at_least) in CLIENTS.items():
-                    application = stock(server.url, clients)
-                    rows.append(
-                        await compare(
-                            f"appends a second, {clients} client{'s' * (clients > 1)}",
-                            lambda clients=clients, count=count: ours(
-                                log, clients, count * (1 if clients == 1 else 8)
-                            ),
-                            lambda clients=clients, count=count, app=application: peer(app, clients, count),
-                            at_least=at_least,
-                        )
-                    )
-                    application.close()
-    return rows
+                rows = [await rate(log, server.url, clients) for clients in CLIENTS]
+                return [*rows, await tail_latency(log, server.url)]
 
 
 if __name__ == "__main__":

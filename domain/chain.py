@@ -16,8 +16,8 @@ from hashlib import sha256
 from uuid import UUID
 
 GENESIS = bytes(32)
-_HEADER = struct.Struct(">Qq16sI16sI")
-_LENGTH = struct.Struct(">I")
+HEADER = struct.Struct(">Qq16sI16sI")
+LENGTH = struct.Struct(">I")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -36,26 +36,52 @@ class Record:
     state: bytes
 
 
-def link(previous: bytes, record: Record) -> bytes:
-    """The 32-byte hash of `record` after `previous`."""
+def packed(record: Record) -> bytes:
+    """Header || state: what of `record` is hashed."""
     topic = record.topic.encode()
     metadata = record.metadata.encode()
-    return sha256(
-        b"".join(
-            (
-                previous,
-                _HEADER.pack(
-                    record.position,
-                    (record.recorded_at - _EPOCH) // _MICROSECOND,
-                    record.originator_id.bytes,
-                    record.originator_version,
-                    record.request_id.bytes,
-                    len(topic),
-                ),
-                topic,
-                _LENGTH.pack(len(metadata)),
-                metadata,
-                record.state,
+    return b"".join(
+        (
+            HEADER.pack(
+                record.position,
+                (record.recorded_at - _EPOCH) // _MICROSECOND,
+                record.originator_id.bytes,
+                record.originator_version,
+                record.request_id.bytes,
+                len(topic),
             ),
+            topic,
+            LENGTH.pack(len(metadata)),
+            metadata,
+            record.state,
         ),
-    ).digest()
+    )
+
+
+def unpacked(data: bytes) -> Record:
+    """The record that was `packed`; ValueError if `data` is none."""
+    try:
+        position, recorded, originator, version, request, size = HEADER.unpack_from(data)
+        end = HEADER.size + size
+        (length,) = LENGTH.unpack_from(data, end)
+        metadata = end + LENGTH.size
+        record = Record(
+            position,
+            _EPOCH + recorded * _MICROSECOND,
+            UUID(bytes=originator),
+            version,
+            UUID(bytes=request),
+            data[HEADER.size : end].decode(),
+            data[metadata : metadata + length].decode(),
+            data[metadata + length :],
+        )
+    except (struct.error, OverflowError, UnicodeDecodeError) as error:
+        raise ValueError(f"this is not a record of the log: {error}") from error
+    if packed(record) != data:
+        raise ValueError("this is not a record of the log: it is cut off")
+    return record
+
+
+def link(previous: bytes, record: Record) -> bytes:
+    """The 32-byte hash of `record` after `previous`."""
+    return sha256(previous + packed(record)).digest()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 from uuid import UUID, uuid5
 
 from domain import policy
-from domain.errors import AnjuError, ConflictError
+from domain.errors import AnjuError, ConflictError, NotFoundError
 from domain.incident import Incident
+from domain.key import Key, key_id
 from domain.observation import NAMESPACE
 from domain.ports import Request
 from domain.site import Site
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from domain.people import Person
     from domain.ports import Appended, EventLog
 
-A = TypeVar("A", Incident, Site)
+A = TypeVar("A", Incident, Site, Key)
 
 RETRIES = 5
 """How often a command is decided anew when somebody else was faster and the caller named no version."""
@@ -78,16 +79,18 @@ async def act(
     aggregate_id: UUID,
     *,
     expected_version: int | None = None,
+    begin: Callable[[], A] | None = None,
     **fields: Any,
 ) -> Done:
     """Call `method` (such as `Incident.accept`) on the aggregate as it is now, and append what it decided.
 
     ConflictError if `expected_version` is given and is not the version it has. Without one, a race is decided anew.
+    `begin` makes the aggregate that is not there yet; without it there is a NotFoundError.
     """
     policy.require(order.by, f"{kind.TOPIC}.{method.__name__}")
     for attempt in range(1, RETRIES + 1):
-        aggregate = await log.load(kind, aggregate_id)
-        policy.require_scope(order.by, aggregate.township, _site_of(aggregate))
+        aggregate = await _load(log, kind, aggregate_id, begin)
+        _require_place(order.by, aggregate)
         try:
             if expected_version not in {None, aggregate.version}:
                 raise ConflictError(
@@ -96,7 +99,7 @@ async def act(
                 )
             method(aggregate, by=order.by, at=order.at, **fields)
         except AnjuError:
-            earlier = await log.find(order.request_id)
+            earlier = await log.find(order.request_id, aggregate_id)
             if earlier is None:
                 raise
             return Done(aggregate_id, aggregate.version, earlier.last, repeated=True)
@@ -108,8 +111,40 @@ async def act(
     raise AssertionError("unreachable")
 
 
-def _site_of(aggregate: Incident | Site) -> UUID:
-    return aggregate.id if isinstance(aggregate, Site) else aggregate.site_id
+async def decide_key(
+    log: EventLog, order: Order, method: Callable[..., None], scope: str, **fields: Any
+) -> Done:
+    """Call `method` (`Key.destroy`, `Key.place_hold`, `Key.lift_hold`) on the key of `scope`, made or not."""
+    return await act(
+        log,
+        order,
+        Key,
+        method,
+        key_id(scope),
+        begin=lambda: Key.register(scope=scope, by=order.by, at=order.at),
+        **fields,
+    )
+
+
+async def _load(log: EventLog, kind: type[A], aggregate_id: UUID, begin: Callable[[], A] | None) -> A:
+    try:
+        return await log.load(kind, aggregate_id)
+    except NotFoundError:
+        if begin is None:
+            raise
+        return begin()
+
+
+def _require_place(person: Person, aggregate: Incident | Site | Key) -> None:
+    match aggregate:
+        case Incident():
+            policy.require_scope(person, aggregate.township, aggregate.site_id)
+        case Site():
+            policy.require_scope(person, aggregate.township, aggregate.id)
+        case Key():
+            policy.require_city(person, "a key")
+        case _:
+            assert_never(aggregate)
 
 
 async def _append(log: EventLog, order: Order, aggregate: Aggregate) -> Done:

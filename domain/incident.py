@@ -13,6 +13,7 @@ from domain.errors import RuleError
 from domain.lifecycle import advance, require_aware, require_text
 from domain.observation import require_code
 from domain.people import Person
+from domain.personal import Personal
 from domain.site import Site
 
 
@@ -57,7 +58,10 @@ class Incident(Aggregate):
             aggregate.state = self.TO
 
     class Reported(Event, Aggregate.Created):
-        """已上报. `occurred_at` is when the matter itself happened, at or before the report."""
+        """已上报. `occurred_at` is when the matter itself happened, at or before the report.
+
+        reporter: who reported it and how to reach them, if they said; stored sealed.
+        """
 
         TOPIC = "incident.reported"
         TO = S.REPORTED
@@ -67,6 +71,7 @@ class Incident(Aggregate):
         township: str
         category: str
         description: str
+        reporter: Personal | None = None
 
     Created = Reported
 
@@ -143,6 +148,7 @@ class Incident(Aggregate):
         township: str,
         category: str,
         description: str,
+        reporter: Personal | None = None,
     ) -> None:
         self.occurred_at = occurred_at
         self.source = source
@@ -150,6 +156,7 @@ class Incident(Aggregate):
         self.township = township
         self.category = category
         self.description = description
+        self.reporter = reporter
         self.lead_unit: str | None = None
         self.handlers: frozenset[str] = frozenset()
         self.round = 1
@@ -166,6 +173,7 @@ class Incident(Aggregate):
         category: str,
         description: str,
         occurred_at: datetime | None = None,
+        reporter: Personal | None = None,
     ) -> Incident:
         """上报: a new incident at `site`; `occurred_at` is `at` unless the matter happened earlier."""
         happened = require_aware(occurred_at or at)
@@ -182,6 +190,8 @@ class Incident(Aggregate):
             township=site.township,
             category=require_code(category, "category"),
             description=require_text(description, "description"),
+            reporter=reporter
+            and Personal(reporter.scope, require_text(reporter.text or "", "reporter", 200)),
         )
 
     def accept(self, *, by: Person, at: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from domain.errors import InvalidError, RuleError
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from eventsourcing.domain import Aggregate
 
     from domain.people import Person
+
+
+YEARS = range(1970, 2200)
+"""In which anything can have happened: what lies at the edges of the calendar cannot be moved to another time zone."""
+_MINUTE = timedelta(minutes=1)
 
 
 class Transition(Protocol):
@@ -36,9 +42,16 @@ def advance(aggregate: Aggregate, event_class: type[Any], *, by: Person, at: dat
 
 
 def require_aware(at: datetime) -> datetime:
-    """`at`, if it says its time zone."""
-    if at.tzinfo is None:
+    """`at`, if it says its time zone (in whole minutes) and lies within `YEARS`."""
+    offset = at.utcoffset()
+    if offset is None:
         raise InvalidError(f"time {at.isoformat()} has no time zone: write it with an offset, such as +08:00")
+    if offset % _MINUTE:
+        raise InvalidError(f"time {at.isoformat()} has seconds in its offset: whole minutes are accepted")
+    if at.year not in YEARS:
+        raise InvalidError(
+            f"time {at.isoformat()} is not of the years {YEARS.start} to {YEARS.stop - 1}: is the clock right?"
+        )
     return at
 
 

@@ -9,9 +9,10 @@ from eventsourcing.domain import Aggregate, CanMutateAggregate
 
 from domain.gatepass import GatePass
 from domain.incident import Incident
+from domain.key import Key
 from domain.site import Site
 
-AGGREGATES: tuple[type[Aggregate], ...] = (Site, GatePass, Incident)
+AGGREGATES: tuple[type[Aggregate], ...] = (Site, GatePass, Incident, Key)
 
 
 def event_classes(aggregate: type[Aggregate]) -> dict[str, type[Any]]:

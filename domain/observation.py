@@ -6,14 +6,17 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from math import isfinite
 from typing import Protocol
 from uuid import UUID, uuid5
 
 from domain.errors import InvalidError
+from domain.lifecycle import require_aware, require_text
 
 NAMESPACE = UUID("b5a1f0ce-6e3c-5d0a-9a57-0a4a756e6a75")
 """Anju's own UUID namespace: every id that is derived (RFC 9562, version 5) is derived below it."""
 
+LONGEST_CODE = 64
 _CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -25,7 +28,9 @@ class Kind(StrEnum):
 
 
 def require_code(value: str, what: str) -> str:
-    """`value`, if it can stand in a subject on the bus: lower-case ASCII letters, digits and single hyphens."""
+    """`value`, if it can stand in a subject on the bus: at most 64 lower-case ASCII letters, digits and single hyphens."""
+    if len(value) > LONGEST_CODE:
+        raise InvalidError(f"{what} has {len(value)} characters; a code has at most {LONGEST_CODE}")
     if not _CODE.fullmatch(value):
         raise InvalidError(
             f"{what} {value!r} is not a code: use lower-case letters, digits and hyphens, such as 'east-1'"
@@ -64,6 +69,7 @@ class ModelUse:
     sha256: str
 
     def __post_init__(self) -> None:
+        require_text(self.name, "model name", 200)
         if not _SHA256.fullmatch(self.sha256):
             raise InvalidError(
                 f"model {self.name!r}: sha256 must be 64 lower-case hex digits, not {self.sha256!r}"
@@ -91,10 +97,11 @@ class FaceObservation:
     latency_ms: float
 
     def __post_init__(self) -> None:
-        if self.captured_at.tzinfo is None:
-            raise InvalidError("captured_at has no time zone")
+        require_aware(self.captured_at)
         if not 0.0 <= self.score <= 1.0:
             raise InvalidError(f"score {self.score} is outside 0..1")
+        if not (isfinite(self.latency_ms) and self.latency_ms >= 0):
+            raise InvalidError(f"latency_ms {self.latency_ms} is not a time that passed")
         if not _SHA256.fullmatch(self.frame_sha256):
             raise InvalidError("frame_sha256 must be 64 lower-case hex digits")
         if len(self.embedding) not in (128 * 4, 512 * 4):

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from domain.errors import ForbiddenError
-from domain.people import Role
+from domain.people import CITY, Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,12 +26,18 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "incident.start_handling": frozenset({R.UNIT_HANDLER, R.UNIT_LEAD}),
         "incident.give_feedback": frozenset({R.UNIT_HANDLER, R.UNIT_LEAD}),
         "incident.verify": frozenset({R.VERIFIER}),
+        "key.destroy": frozenset({R.PRIVACY_OFFICER}),
+        "key.place_hold": frozenset({R.PRIVACY_OFFICER, R.INVESTIGATOR}),
+        "key.lift_hold": frozenset({R.PRIVACY_OFFICER, R.INVESTIGATOR}),
         "site.plan": frozenset({R.ADMIN}),
         "site.start_construction": frozenset({R.ADMIN}),
         "site.accept": frozenset({R.ADMIN}),
         "site.start_operation": frozenset({R.ADMIN}),
         "site.add_gate": frozenset({R.ADMIN}),
         "read.incidents": _CASE_READERS,
+        "read.reporter": frozenset(
+            {R.INTAKE, R.UNIT_HANDLER, R.UNIT_LEAD, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}
+        ),
         "read.figures": frozenset(Role) - {R.DEVICE},
         "read.system": frozenset({R.ADMIN, R.AUDITOR, R.SUPERVISOR}),
     },
@@ -63,3 +69,11 @@ def require_scope(person: Person, township: str, site_id: UUID) -> None:
     """ForbiddenError unless the thing lies inside the person's scope."""
     if not person.scope.covers(township, site_id):
         raise ForbiddenError(f"{person.id} is responsible for {person.scope}, and this lies outside")
+
+
+def require_city(person: Person, what: str) -> None:
+    """ForbiddenError unless the person is responsible for the whole city, as a key is of no one place."""
+    if person.scope != CITY:
+        raise ForbiddenError(
+            f"{what} belongs to the whole city; {person.id} is responsible for {person.scope}"
+        )

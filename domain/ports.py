@@ -55,13 +55,17 @@ class EventLog(Protocol):
     """The truth: append-only, gapless, hash-chained."""
 
     async def append(self, request: Request) -> Appended:
-        """Durable when it returns. ConflictError if an aggregate has moved on; UnavailableError if the store cannot be reached."""
+        """Durable when it returns. A caller that is cancelled does not know whether it was appended: the same id tells.
+
+        ConflictError if an aggregate has moved on; InvalidError if the id was used for another aggregate, or an event cannot be
+        stored; UnavailableError if the store cannot be reached.
+        """
 
     async def append_all(self, requests: Sequence[Request]) -> list[Appended | Exception]:
         """Append many requests in one transaction; each succeeds or fails alone, and results come in the order given."""
 
-    async def find(self, request_id: UUID) -> Appended | None:
-        """What an earlier request with this id became, if there was one."""
+    async def find(self, request_id: UUID, aggregate_id: UUID | None = None) -> Appended | None:
+        """What an earlier request with this id became (of `aggregate_id`, if it is given); None if there was none."""
 
     async def load(
         self, kind: type[A], aggregate_id: UUID, *, version: int | None = None, at: datetime | None = None
@@ -82,9 +86,9 @@ class EventLog(Protocol):
         *,
         categories: frozenset[str] | None = None,
     ) -> Page:
-        """The next events beyond `after`, in order and at most `limit`: of `topics`, or of `categories`, or all.
+        """The events of `topics` (or `categories`; None: all) among the next `limit` positions beyond `after`, in order.
 
-        A page may be empty although there is more: the log is at its end when `through` is `after`.
+        A page may be empty although there is more: the log is at its end when `through` is `after`. CorruptError at a gap.
         """
 
     async def position(self) -> int:

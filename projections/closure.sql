@@ -12,7 +12,8 @@ with closed as (
 select count(*) from closed
 
 -- name: closure_rate^
-select count(*) as received, count(closed_position) as closed, (select position from projections where name = 'closure') as position
+select count(*) as received, count(closed_position) as closed,
+       coalesce((select position from projections where name = 'closure'), 0) as position
   from closures
  where reported_on between :start and :end
    and (:scope_township::text is null or township = :scope_township)

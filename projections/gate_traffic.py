@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,12 +17,17 @@ from projections.runner import Projection
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
 
 
+def _hour(at: datetime) -> datetime:
+    """The hour of `at`: whole hours of UTC are whole hours in Asia/Shanghai, those of other offsets need not be."""
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
     counted = Counter(
         (
             entry.event.site_id,
             entry.event.gate,
-            entry.event.timestamp.replace(minute=0, second=0, microsecond=0),
+            _hour(entry.event.timestamp),
             str(entry.event.decision),
         )
         for entry in entries

@@ -22,8 +22,8 @@ with moved as (
                max(position) as position,
                sum(rework) as reworks,
                (array_agg(unit order by version desc) filter (where unit is not null))[1] as unit,
-               max(at) filter (where state = 'DISPATCHED') as dispatched_at,
-               max(at) filter (where state = 'CLOSED') as closed_at
+               (array_agg(at order by version desc) filter (where state = 'DISPATCHED'))[1] as dispatched_at,
+               (array_agg(at order by version desc) filter (where state = 'CLOSED'))[1] as closed_at
           from unnest(:ids::uuid[], :versions::int[], :states::text[], :times::timestamptz[], :units::text[], :reworks::int[],
                       :positions::bigint[]) as row (id, version, state, at, unit, rework, position)
          group by id

@@ -16,7 +16,18 @@ from domain.ports import Entry, EventLog, Page
 BATCH = 2000
 POLL = 1.0
 """Seconds after which the log is looked at although nobody said that it grew."""
-LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
+PASSING = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asyncpg's word for a socket that closed in the middle of an operation
+    asyncpg.OperatorInterventionError,  # a restart, a terminated backend, a cancelled statement
+    asyncpg.InsufficientResourcesError,  # connections, memory, disk
+    asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,  # a deadlock or a serialisation failure
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, until it is the primary
+    OSError,  # TimeoutError is one
+)
+"""What is the database's state, not the event's fault: the same again may succeed, so it never stops a projection."""
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
 logger = logging.getLogger("anju.projections")
@@ -46,7 +57,7 @@ async def run(projection: Projection, pool: asyncpg.Pool, log: EventLog, tail: T
     while True:
         try:
             position = await catch_up(projection, pool, log)
-        except (UnavailableError, *LOST) as error:
+        except (UnavailableError, *PASSING) as error:
             logger.warning("projection %s waits: %s", projection.name, error)
             await asyncio.sleep(POLL)
         else:
@@ -56,18 +67,31 @@ async def run(projection: Projection, pool: asyncpg.Pool, log: EventLog, tail: T
 async def catch_up(projection: Projection, pool: asyncpg.Pool, log: EventLog) -> int:
     """Fold until the log has no more; the position reached. CorruptError names the event that could not be folded."""
     async with pool.acquire() as connection:
-        position: int = await SQL.enrol(connection, name=projection.name, version=projection.version)
-    limit = BATCH
+        position = await _enrolled(connection, projection)
+    limit, refused = BATCH, None
     while True:
-        page = await log.read(position, limit, projection.topics)
-        if page.through == position:
-            return position
         try:
-            position = await _apply(projection, pool, position, page)
-        except _UnfoldableError as error:
+            page = await log.read(position, limit, projection.topics)
+            reached = await _apply(projection, pool, position, page)
+        except (CorruptError, _UnfoldableError) as error:
             if limit == 1:
-                raise await _stopped(projection, pool, page.entries[0], error) from error
-            limit = 1  # find the event itself
+                raise await _stopped(projection, pool, position + 1, error) from error
+            limit, refused = limit // 2, error  # find the event itself, and apply everything before it
+        else:
+            if reached == position:
+                if refused is not None:  # nothing there, and yet more behind it: a hole in the log
+                    raise await _stopped(projection, pool, position + 1, refused) from refused
+                return position
+            position, limit, refused = reached, min(limit * 2, BATCH), None
+
+
+async def _enrolled(connection: asyncpg.Connection, projection: Projection) -> int:
+    """Where the projection stands. Two statements: one alone would not see the row that another worker is inserting."""
+    position: int | None = await SQL.position(connection, name=projection.name)
+    if position is None:
+        await SQL.enrol(connection, name=projection.name, version=projection.version)
+        position = await SQL.position(connection, name=projection.name)
+    return int(position or 0)
 
 
 class _UnfoldableError(Exception):
@@ -76,6 +100,8 @@ class _UnfoldableError(Exception):
 
 async def _apply(projection: Projection, pool: asyncpg.Pool, position: int, page: Page) -> int:
     """Fold `page`, which follows `position`, in one transaction; the position reached."""
+    if page.through == position:
+        return position
     async with pool.acquire() as connection, connection.transaction():
         held: int = await SQL.hold(connection, name=projection.name)
         if held != position:  # another worker was here: nothing of this page is ours
@@ -83,7 +109,7 @@ async def _apply(projection: Projection, pool: asyncpg.Pool, position: int, page
         if page.entries:
             try:
                 await projection.fold(connection, page.entries)
-            except LOST:
+            except (UnavailableError, *PASSING):
                 raise
             except (
                 asyncpg.PostgresError,
@@ -93,22 +119,21 @@ async def _apply(projection: Projection, pool: asyncpg.Pool, position: int, page
                 TypeError,
                 ValueError,
             ) as error:
-                raise _UnfoldableError(str(error)) from error
+                topics = ", ".join(sorted({type(entry.event).TOPIC for entry in page.entries}))
+                raise _UnfoldableError(f"{topics}: {error!r}") from error
         await SQL.advance(connection, name=projection.name, position=page.through)
         return page.through
 
 
 async def _stopped(
-    projection: Projection, pool: asyncpg.Pool, entry: Entry, error: Exception
+    projection: Projection, pool: asyncpg.Pool, position: int, error: Exception
 ) -> CorruptError:
-    topic, position = type(entry.event).TOPIC, entry.position
-    message = f"{projection.name} cannot fold position {position} ({topic}): {error}"
+    message = f"{projection.name} cannot fold position {position}: {error}"
     async with pool.acquire() as connection:
-        await SQL.record_error(connection, name=projection.name, error=message)
+        await SQL.record_error(connection, name=projection.name, error=message, position=position)
     return CorruptError(message)
 
 
-async def statuses(pool: asyncpg.Pool) -> list[Any]:
+async def statuses(connection: asyncpg.Connection) -> list[Any]:
     """Rows of (name, version, position, error, updated_at), by name."""
-    async with pool.acquire() as connection:
-        return [row async for row in SQL.statuses(connection)]
+    return [row async for row in SQL.statuses(connection)]

@@ -1,8 +1,5 @@
--- name: enrol$
-with enrolled as (
-    insert into projections (name, version) values (:name, :version) on conflict (name) do nothing returning position
-)
-select position from enrolled union all select position from projections where name = :name limit 1
+-- name: enrol!
+insert into projections (name, version) values (:name, :version) on conflict (name) do nothing
 
 -- name: hold$
 select position from projections where name = :name for update
@@ -14,7 +11,8 @@ with moved as (
 select pg_notify('projections', :name || ' ' || :position::bigint)
 
 -- name: record_error!
-update projections set error = :error, updated_at = now() where name = :name
+-- Unless another worker, perhaps a newer one, has got past it.
+update projections set error = :error, updated_at = now() where name = :name and position < :position
 
 -- name: statuses
 select name, version, position, error, updated_at from projections order by name

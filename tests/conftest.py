@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
+import httpx
 import msgspec
 import nats as nats_client
 import pytest
+from asking import Asker
 from given import build_site
 
 from adapters import codec
@@ -21,8 +23,11 @@ from adapters.database import create_pool
 from adapters.embedded import nats, postgres
 from adapters.event_log import PostgresLog, event_log
 from adapters.migrate import migrate
+from adapters.vault import Vault
 from api.bootstrap import System, system
+from api.http import application
 from api.settings import Settings
+from api.workers import work
 from domain.site import Site
 
 DIRECTORY = Path(__file__).resolve().parents[1] / ".anju" / "test"
@@ -34,7 +39,8 @@ async def postgres_url() -> AsyncIterator[str]:
     if url := os.environ.get("ANJU_TEST_DATABASE_URL"):
         yield url
         return
-    async with postgres(DIRECTORY) as server:
+    # Processes are killed in these tests, the machine is not: what was written survives without fsync, and databases are made faster.
+    async with postgres(DIRECTORY, settings={"fsync": "off"}) as server:
         yield server.url
 
 
@@ -70,7 +76,7 @@ async def database_url(postgres_url: str, template: str) -> AsyncIterator[str]:
     """A fresh database with the schema, gone after the test."""
     name = f"test_{uuid4().hex}"
     admin = await asyncpg.connect(postgres_url)
-    await admin.execute(f"create database {name} template {template} strategy file_copy")
+    await admin.execute(f"create database {name} template {template} strategy wal_log")
     yield named(postgres_url, name)
     await admin.execute(f"drop database {name} with (force)")
     await admin.close()
@@ -101,10 +107,25 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
 
 
 @pytest.fixture
-async def log(pool: asyncpg.Pool, database_url: str) -> AsyncIterator[PostgresLog]:
+def vault(pool: asyncpg.Pool, tmp_path: Path) -> Vault:
+    """The key vault of the test's database, with its master keys in the test's folder."""
+    return Vault(pool, tmp_path / "master-keys")
+
+
+@pytest.fixture
+async def log(pool: asyncpg.Pool, database_url: str, vault: Vault) -> AsyncIterator[PostgresLog]:
     """The event log on the test's database."""
-    async with event_log(pool, database_url) as opened:
+    async with event_log(pool, database_url, vault) as opened:
         yield opened
+
+
+@pytest.fixture
+async def forger(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser of the test's database, for whom no trigger fires."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("set session_replication_role = replica")
+    yield connection
+    await connection.close()
 
 
 @pytest.fixture
@@ -118,6 +139,23 @@ async def running(settings: Settings) -> AsyncIterator[System]:
     """The whole system on the test's own servers, without workers."""
     async with system(settings) as started:
         yield started
+
+
+@pytest.fixture
+async def working(running: System) -> AsyncIterator[System]:
+    """The whole system with its read models kept up."""
+    task = asyncio.create_task(work(running, ingesting=False, projecting=True))
+    yield running
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def asker(running: System) -> AsyncIterator[Asker]:
+    """Asks the API of `running`."""
+    transport = httpx.ASGITransport(application(running), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://anju") as client:
+        yield Asker(client, running.issuer)
 
 
 @pytest.fixture

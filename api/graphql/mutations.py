@@ -3,16 +3,23 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, get_type_hints
-from uuid import UUID
+from typing import Annotated, Any, get_type_hints
+from uuid import UUID, uuid5
 
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.types import CommandResult, Position
+from api.graphql.types import CommandResult, GateInput, Position
 from domain import commands
+from domain.errors import NotFoundError
 from domain.incident import Incident, Source
-from domain.site import site_id
+from domain.key import Key
+from domain.observation import NAMESPACE, require_code
+from domain.personal import Personal, of_subject
+from domain.site import Gate, Site, site_id
+
+INPUTS: dict[Any, type[Any]] = {Gate: GateInput}
+"""Records of the domain that a command takes, and how they are written in GraphQL."""
 
 
 def _result(done: commands.Done) -> CommandResult:
@@ -23,10 +30,6 @@ def _result(done: commands.Done) -> CommandResult:
 
 def command(kind: type[Any], method: Callable[..., None]) -> Any:
     """The mutation that calls `method` of the aggregate `kind`: its keyword arguments become the mutation's."""
-    hints = get_type_hints(method)
-    fields = {
-        name: hints[name] for name in inspect.signature(method).parameters if name not in {"self", "by", "at"}
-    }
 
     async def resolve(
         info: Info,
@@ -37,12 +40,43 @@ def command(kind: type[Any], method: Callable[..., None]) -> Any:
     ) -> CommandResult:
         order = info.context.order(request_id)
         log = info.context.system.log
+        values: dict[str, Any] = {
+            name: value.of_domain() if isinstance(value, GateInput) else value
+            for name, value in given.items()
+        }
         return _result(
-            await commands.act(log, order, kind, method, id, expected_version=expected_version, **given)
+            await commands.act(log, order, kind, method, id, expected_version=expected_version, **values)
         )
 
+    return _mutation(resolve, kind, method)
+
+
+def key_command(method: Callable[..., None]) -> Any:
+    """The mutation that calls `method` of a key, which is named by its scope: nobody has to make it first."""
+
+    async def resolve(info: Info, scope: str, request_id: UUID | None = None, **given: Any) -> CommandResult:
+        order = info.context.order(request_id)
+        return _result(await commands.decide_key(info.context.system.log, order, method, scope, **given))
+
+    return _mutation(resolve, Key, method)
+
+
+def _mutation(
+    resolve: Callable[..., Awaitable[CommandResult]], kind: type[Any], method: Callable[..., None]
+) -> Any:
+    """The mutation `resolve`, with the arguments and the description of `method` of the aggregate `kind`."""
+    hints = get_type_hints(method)
+    fields = {
+        name: INPUTS.get(hints[name], hints[name])
+        for name in inspect.signature(method).parameters
+        if name not in {"self", "by", "at"}
+    }
     _take_arguments(resolve, fields)
-    return strawberry.mutation(resolver=resolve, description=inspect.getdoc(method))
+    return strawberry.mutation(
+        resolver=resolve,
+        description=inspect.getdoc(method),
+        metadata={"command": f"{kind.TOPIC}.{method.__name__}"},
+    )
 
 
 def _take_arguments(resolve: Callable[..., Awaitable[CommandResult]], fields: dict[str, Any]) -> None:
@@ -61,11 +95,21 @@ def _take_arguments(resolve: Callable[..., Awaitable[CommandResult]], fields: di
     resolve.__annotations__ = {**resolve.__annotations__, **fields}
 
 
+def _reporter(order: commands.Order, text: str | None, subject: UUID | None) -> Personal | None:
+    """The reporter, under a key of their own: a repeated request names the same one."""
+    if text is None:
+        return None
+    return Personal(of_subject(subject or uuid5(NAMESPACE, f"reporter:{order.request_id}")), text)
+
+
 @strawberry.type
 class Mutation:
     """What can be done. Every mutation takes `requestId`: given twice, it is done once."""
 
-    @strawberry.mutation(description="上报: report an incident at a site, named by its code.")
+    @strawberry.mutation(
+        description="上报: report an incident at a site, named by its code.",
+        metadata={"command": "incident.report"},
+    )
     async def report_incident(
         self,
         info: Info,
@@ -74,17 +118,33 @@ class Mutation:
         category: str,
         description: str,
         occurred_at: datetime | None = None,
+        reporter: Annotated[
+            str | None,
+            strawberry.argument(description="Who reports it and how to reach them; stored sealed."),
+        ] = None,
+        reporter_subject: Annotated[
+            UUID | None,
+            strawberry.argument(
+                description="The reporter's own id, if they have one; a new one if not given."
+            ),
+        ] = None,
         request_id: UUID | None = None,
     ) -> CommandResult:
-        done = await commands.report_incident(
-            info.context.system.log,
-            info.context.order(request_id),
-            site_id=site_id(site),
-            source=source,
-            category=category,
-            description=description,
-            occurred_at=occurred_at,
-        )
+        order = info.context.order(request_id)
+        place = site_id(require_code(site, "site"))
+        try:
+            done = await commands.report_incident(
+                info.context.system.log,
+                order,
+                site_id=place,
+                source=source,
+                category=category,
+                description=description,
+                occurred_at=occurred_at,
+                reporter=_reporter(order, reporter, reporter_subject),
+            )
+        except NotFoundError:
+            raise NotFoundError(f"there is no site {site!r}") from None
         return _result(done)
 
     accept_incident = command(Incident, Incident.accept)
@@ -93,3 +153,24 @@ class Mutation:
     start_handling = command(Incident, Incident.start_handling)
     give_feedback = command(Incident, Incident.give_feedback)
     verify_incident = command(Incident, Incident.verify)
+
+    @strawberry.mutation(
+        description="A new site of the programme; its code is its name for ever.",
+        metadata={"command": "site.plan"},
+    )
+    async def plan_site(
+        self, info: Info, code: str, name: str, township: str, request_id: UUID | None = None
+    ) -> CommandResult:
+        order = info.context.order(request_id)
+        return _result(
+            await commands.plan_site(info.context.system.log, order, code=code, name=name, township=township)
+        )
+
+    start_construction = command(Site, Site.start_construction)
+    accept_site = command(Site, Site.accept)
+    start_operation = command(Site, Site.start_operation)
+    add_gate = command(Site, Site.add_gate)
+
+    destroy_key = key_command(Key.destroy)
+    place_hold = key_command(Key.place_hold)
+    lift_hold = key_command(Key.lift_hold)

@@ -1,6 +1,6 @@
 """Queries: read models, within the scope of the person asking."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import strawberry
@@ -8,14 +8,27 @@ import strawberry
 from api.graphql import types
 from api.graphql.context import Info
 from domain import policy
-from domain.errors import InvalidError
 from domain.gatepass import Decision
-from domain.site import Site, site_id
+from domain.lifecycle import require_aware
+from domain.observation import require_code
+from domain.site import site_id
 from projections import closure, gate_traffic, incidents, runner
 
 
 def _site(code: str | None) -> UUID | None:
-    return None if code is None else site_id(code)
+    return None if code is None else site_id(require_code(code, "site"))
+
+
+def _code(value: str | None, what: str) -> str | None:
+    return None if value is None else require_code(value, what)
+
+
+def _moment(at: datetime | None) -> datetime | None:
+    return None if at is None else require_aware(at)
+
+
+def _reported_at(text: str) -> datetime:
+    return require_aware(datetime.fromisoformat(text))
 
 
 @strawberry.type
@@ -31,7 +44,7 @@ class Query:
     ) -> types.Incident | None:
         person = info.context.allow("read.incidents")
         await info.context.caught_up("incidents", after_position)
-        async with info.context.system.pool.acquire() as connection:
+        async with info.context.reading() as connection:
             row = await incidents.one(connection, person.scope, id)
         return None if row is None else types.Incident.of(row)
 
@@ -50,20 +63,14 @@ class Query:
         wanted = incidents.IncidentFilter(
             state=asked.state,
             site_id=_site(asked.site),
-            township=asked.township,
-            category=asked.category,
-            reported_from=asked.reported_from,
-            reported_until=asked.reported_until,
+            township=_code(asked.township, "township"),
+            category=_code(asked.category, "category"),
+            reported_from=_moment(asked.reported_from),
+            reported_until=_moment(asked.reported_until),
         )
-        beyond: tuple[datetime, UUID] | None = None
-        if after is not None:
-            at, last = types.parts_of(after, 2)
-            try:
-                beyond = datetime.fromisoformat(at), UUID(last)
-            except ValueError as error:
-                raise InvalidError("`after` is not a cursor of this list: pass on its `endCursor`") from error
+        beyond = None if after is None else types.parts_of(after, _reported_at, UUID)
         await info.context.caught_up("incidents", after_position)
-        async with info.context.system.pool.acquire() as connection:
+        async with info.context.reading() as connection:
             rows = await incidents.listed(connection, person.scope, wanted, first=size + 1, after=beyond)
         nodes = [
             (types.Incident.of(row), types.cursor(row["reported_at"].isoformat(), row["incident_id"]))
@@ -91,11 +98,11 @@ class Query:
             start=period.from_,
             end=period.to,
             scope=person.scope,
-            township=township,
+            township=_code(township, "township"),
             site_id=_site(site),
-            category=category,
+            category=_code(category, "category"),
         )
-        async with info.context.system.pool.acquire() as connection:
+        async with info.context.reading() as connection:
             return types.ClosureRate.of(await closure.closure_rate(connection, cohort), cohort)
 
     @strawberry.field(description="Passes through the gates of a site (by its code), in stretches of time.")
@@ -108,15 +115,11 @@ class Query:
         after_position: types.AfterPosition = None,
     ) -> list[types.GateTraffic]:
         person = info.context.allow("read.figures")
-        place = await info.context.system.log.load(Site, site_id(site))
+        place = await info.context.site(site)
         policy.require_scope(person, place.township, place.id)
-        period.checked()
+        start, end = period.checked().moments()
         await info.context.caught_up("gate_traffic", after_position)
-        start, end = (
-            datetime.combine(day, time(), closure.ZONE).astimezone(UTC)
-            for day in (period.from_, period.to + timedelta(days=1))
-        )
-        async with info.context.system.pool.acquire() as connection:
+        async with info.context.reading() as connection:
             rows = await gate_traffic.traffic(
                 connection, site_id=place.id, start=start, end=end, unit=by.value.lower()
             )
@@ -131,7 +134,8 @@ class Query:
     async def system_status(self, info: Info) -> types.SystemStatus:
         info.context.allow("read.system")
         system = info.context.system
-        rows = await runner.statuses(system.pool)
+        async with info.context.reading() as connection:
+            rows = await runner.statuses(connection)
         position = await system.log.position()
         return types.SystemStatus(
             position=types.Position(position),
@@ -146,6 +150,4 @@ class Query:
                 )
                 for row in rows
             ],
-            observations_waiting=await system.bus.backlog() if system.bus else None,
-            dead_letters=(await system.bus.counts())["DEAD_LETTERS"] if system.bus else None,
         )

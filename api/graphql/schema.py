@@ -1,29 +1,59 @@
 """The schema and its place under /graphql, with GraphiQL's files served from here."""
 
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import graphene_django_graphiql_static
 import strawberry
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from graphql import GraphQLError
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from strawberry.fastapi import GraphQLRouter
 from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
 
-from api.errors import TypedErrors
+from api.errors import TypedErrors, problem
 from api.graphql.context import Context, context_getter
 from api.graphql.mutations import Mutation
 from api.graphql.queries import Query
 from api.graphql.types import SCALARS
 
-schema = strawberry.Schema(
+
+class Schema(strawberry.Schema):
+    """Strawberry's, without its log: a refusal is an answer, and `TypedErrors` writes down what is not one."""
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        return
+
+
+schema = Schema(
     query=Query, mutation=Mutation, extensions=[TypedErrors], config=StrawberryConfig(scalar_map=SCALARS)
 )
 
 _NAME = "graphene_django_graphiql_static"
 _FILES = Path(graphene_django_graphiql_static.__file__).parent / "static" / _NAME
 _PAGE = (Path(__file__).parent / "graphiql.html").read_text(encoding="utf-8")
+
+
+class _Route(APIRoute):
+    """Strawberry answers a request that holds no operation in plain text: here it is a problem, as everywhere."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            response = await answer(request)
+            if isinstance(response, PlainTextResponse):
+                return problem(response.status_code, "INVALID", bytes(response.body).decode())
+            return response
+
+        return answered
 
 
 class Router(GraphQLRouter[Context, None]):
@@ -35,5 +65,6 @@ class Router(GraphQLRouter[Context, None]):
 
 def mount(app: FastAPI) -> None:
     """Serve the schema at /graphql and GraphiQL's files below /static/graphiql."""
-    app.include_router(Router(schema, path="/graphql", context_getter=context_getter))
+    router = Router(schema, path="/graphql", context_getter=context_getter, route_class=_Route)
+    app.include_router(router, include_in_schema=False)  # it describes itself
     app.mount("/static/graphiql", StaticFiles(directory=_FILES), name="graphiql")

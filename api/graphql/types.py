@@ -1,8 +1,8 @@
 """GraphQL types: what a command centre sees. Chinese terms stand in the descriptions."""
 
 import base64
-import binascii
-from datetime import date, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Generic, NewType, Self, TypeVar
@@ -12,16 +12,20 @@ import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
 from api.graphql.context import Info
+from domain import incident, personal
 from domain.errors import InvalidError
 from domain.gatepass import Decision
 from domain.incident import IncidentState, Source
 from domain.model import EVENTS
 from domain.ports import Entry
+from domain.site import Direction, Gate, GateMode
 from projections import closure
 
 strawberry.enum(IncidentState, description="Where an incident stands; exactly one at a time.")
 strawberry.enum(Source, description="Who or what reported it.")
 strawberry.enum(Decision, description="What came of a passage at a gate.")
+strawberry.enum(GateMode, description="Whom a gate stops.")
+strawberry.enum(Direction, description="Which way people pass.")
 
 Position = NewType("Position", int)
 """A place in the log; beyond 32 bits in a large district, so not GraphQL's Int."""
@@ -30,7 +34,7 @@ _LAST = 2**53 - 1
 
 def _position(value: object) -> Position:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LAST:
-        raise InvalidError(f"{value!r} is not a position: a whole number from 0 is expected")
+        raise InvalidError(f"{value!r} is not a position: a whole number from 0 to {_LAST} is expected")
     return Position(value)
 
 
@@ -69,15 +73,13 @@ def cursor(*parts: object) -> str:
     return base64.urlsafe_b64encode("|".join(map(str, parts)).encode()).decode()
 
 
-def parts_of(after: str, count: int) -> list[str]:
-    """What `cursor` was made of; InvalidError if it was made by somebody else."""
+def parts_of(after: str, *read: Callable[[str], Any]) -> tuple[Any, ...]:
+    """What `cursor` was made of, each part read by its function; InvalidError if it is no cursor of this list."""
     try:
-        parts = base64.urlsafe_b64decode(after.encode()).decode().split("|")
-    except (binascii.Error, ValueError) as error:
-        raise InvalidError("`after` is not a cursor: pass on an `endCursor`") from error
-    if len(parts) != count:
-        raise InvalidError("`after` is not a cursor of this list: pass on its `endCursor`")
-    return parts
+        texts = base64.urlsafe_b64decode(after.encode()).decode().split("|")
+        return tuple(of(text) for of, text in zip(read, texts, strict=True))
+    except ValueError as error:  # also what base64, UTF-8, dates, numbers and ids raise
+        raise InvalidError("`after` is not a cursor of this list: pass on its `endCursor`") from error
 
 
 @strawberry.enum(description="How a closure rate is counted.")
@@ -101,6 +103,19 @@ class Period:
         if self.to < self.from_:
             raise InvalidError(f"the period ends ({self.to}) before it begins ({self.from_})")
         return self
+
+    def moments(self) -> tuple[datetime, datetime]:
+        """Its first moment, and the first after it."""
+        try:
+            start, end = (
+                datetime.combine(day, time(), closure.ZONE).astimezone(UTC)
+                for day in (self.from_, self.to + timedelta(days=1))
+            )
+        except OverflowError as error:
+            raise InvalidError(
+                f"the period from {self.from_} to {self.to} reaches the end of the calendar"
+            ) from error
+        return start, end
 
 
 @strawberry.type
@@ -160,6 +175,18 @@ class TimelineEntry:
         )
 
 
+@strawberry.type(description="Personal text, kept under the key of a scope.")
+class Personal:
+    scope: str = strawberry.field(description="Whose key it is kept under: what a privacy officer destroys.")
+    text: str | None = strawberry.field(description="Null when it is redacted.")
+    redacted: bool = strawberry.field(description="The key was destroyed, and the text with it.")
+
+    @classmethod
+    def of(cls, value: personal.Personal) -> Self:
+        """The value, as it is shown to who may see it."""
+        return cls(scope=value.scope, text=value.text, redacted=value.redacted)
+
+
 @strawberry.type(description="事件: something reported to a governance centre, and what became of it.")
 class Incident:
     id: UUID
@@ -181,6 +208,14 @@ class Incident:
     @strawberry.field(description="Every event of its history, oldest first.")
     async def timeline(self, info: Info) -> list[TimelineEntry]:
         return [TimelineEntry.of(entry) for entry in await info.context.system.log.history(self.id)]
+
+    @strawberry.field(
+        description="Who reported it and how to reach them, read from the log; null if they did not say."
+    )
+    async def reporter(self, info: Info) -> Personal | None:
+        info.context.allow("read.reporter")
+        reporter = (await info.context.system.log.load(incident.Incident, self.id)).reporter
+        return None if reporter is None else Personal.of(reporter)
 
     @classmethod
     def of(cls, row: Any) -> Self:
@@ -239,13 +274,9 @@ class ClosureRate:
     @strawberry.field(description="The incidents the figure was counted from, in the order of their report.")
     async def lineage(self, info: Info, first: First = 50, after: After = None) -> Connection[LineageEntry]:
         info.context.allow("read.incidents")
-        size, start = page_size(first), 0
-        if after is not None:
-            (text,) = parts_of(after, 1)
-            if not text.isdecimal():
-                raise InvalidError("`after` is not a cursor of this list: pass on its `endCursor`")
-            start = int(text)
-        async with info.context.system.pool.acquire() as connection:
+        size = page_size(first)
+        (start,) = (0,) if after is None else parts_of(after, lambda text: _position(int(text)))
+        async with info.context.reading() as connection:
             rows = await closure.lineage(connection, self.cohort, first=size + 1, after=start)
         nodes = [
             (
@@ -297,12 +328,28 @@ class ProjectionStatus:
 class SystemStatus:
     position: Position = strawberry.field(description="The last position of the log.")
     projections: list[ProjectionStatus]
-    observations_waiting: int | None = strawberry.field(
-        description="On the bus, not yet in the log; null without a bus."
-    )
-    dead_letters: int | None = strawberry.field(
-        description="Messages that could not be taken in; null without a bus."
-    )
+
+    @strawberry.field(description="On the bus, not yet in the log; null without a bus.")
+    async def observations_waiting(self, info: Info) -> int | None:
+        bus = info.context.system.bus
+        return await bus.backlog() if bus else None
+
+    @strawberry.field(description="Messages that could not be taken in; null without a bus.")
+    async def dead_letters(self, info: Info) -> int | None:
+        bus = info.context.system.bus
+        return (await bus.counts())["DEAD_LETTERS"] if bus else None
+
+
+@strawberry.input(description="A gate to be built at a site.")
+class GateInput:
+    code: str = strawberry.field(description="Unique within its site.")
+    name: str
+    mode: GateMode
+    direction: Direction
+
+    def of_domain(self) -> Gate:
+        """The gate as the domain knows it."""
+        return Gate(self.code, self.name, self.mode, self.direction)
 
 
 @strawberry.type(

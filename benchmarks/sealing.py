@@ -1,0 +1,157 @@
+"""Events with a personal field, sealed and opened a second, beside the stock library's mapper, which encrypts whole events.
+
+The stock one has one key for everybody, so it cannot forget one person; ours seals one field under the key of its person.
+Then what sealing costs an append, and what one more key does: ours is the sealed rate, the peer our own rate of the same
+incidents without a reporter.
+"""
+
+import asyncio
+import base64
+import os
+import tempfile
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import uvloop
+from append import BY, NOW, SITE
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from eventsourcing.cryptography import AESCipher
+from eventsourcing.persistence import DatetimeAsISO, JSONTranscoder, Mapper, UUIDAsHex
+from eventsourcing.utils import Environment
+from harness import Row, arguments, compare, show
+
+from adapters import codec, sealing
+from adapters.database import create_pool
+from adapters.embedded import postgres
+from adapters.event_log import PostgresLog, event_log
+from adapters.migrate import migrate
+from adapters.sealing import DataKey
+from adapters.vault import Vault
+from domain.incident import Incident, Source
+from domain.personal import Personal, of_subject
+from domain.ports import Request
+
+TEXT = "李某, 13900001111"
+COUNT, CLIENTS, APPENDS = 20_000, 64, 6_400
+SCOPE = of_subject(uuid4())
+
+
+def incident(reporter):
+    return Incident.report(
+        id=uuid4(),
+        site=SITE,
+        by=BY,
+        at=NOW,
+        source=Source.CITIZEN,
+        category="noise",
+        description="夜间施工噪声, from about eleven at night until after one, on the east side",
+        reporter=reporter,
+    )
+
+
+class PersonalAsText:
+    type, name = Personal, "personal"
+
+    def encode(self, value):
+        return [value.scope, value.text]
+
+    def decode(self, data):
+        return Personal(*data)
+
+
+def stock():
+    transcoder = JSONTranscoder()
+    for kind in (UUIDAsHex, DatetimeAsISO, PersonalAsText):
+        transcoder.register(kind())
+    key = base64.b64encode(os.urandom(32)).decode()
+    return Mapper(transcoder=transcoder, cipher=AESCipher(Environment(env={"CIPHER_KEY": key})))
+
+
+def rate(work):
+    async def measure():
+        began = time.perf_counter()
+        for _ in range(COUNT):
+            work()
+        return COUNT / (time.perf_counter() - began)
+
+    return measure
+
+
+async def in_memory() -> list[Row]:
+    """No database: the cost of the bytes alone."""
+    (event,) = incident(Personal(SCOPE, TEXT)).collect_events()
+    keys, mapper = {SCOPE: DataKey(uuid4(), AESGCM(os.urandom(32)))}, stock()
+    stored, theirs = codec.encode(sealing.seal(event, keys)), mapper.to_stored_event(event)
+    assert sealing.unseal(codec.decode(*stored), keys) == event == mapper.to_domain_event(theirs)
+    (plain,) = incident(None).collect_events()
+    bare = codec.encode(plain)
+    return [
+        await compare(
+            "events a second, sealed and encoded",
+            rate(lambda: codec.encode(sealing.seal(event, keys))),
+            rate(lambda: mapper.to_stored_event(event)),
+            at_least=1.5,
+        ),
+        await compare(
+            "events a second, decoded and opened",
+            rate(lambda: sealing.unseal(codec.decode(*stored), keys)),
+            rate(lambda: mapper.to_domain_event(theirs)),
+            at_least=1.0,
+        ),
+        await compare(
+            "encoded a second: sealed; peer: nothing personal",
+            rate(lambda: codec.encode(sealing.seal(event, keys))),
+            rate(lambda: codec.encode(sealing.seal(plain, keys))),
+        ),
+        await compare(
+            "decoded a second: sealed; peer: nothing personal",
+            rate(lambda: sealing.unseal(codec.decode(*stored), keys)),
+            rate(lambda: sealing.unseal(codec.decode(*bare), keys)),
+        ),
+    ]
+
+
+def appends(log: PostgresLog, reporter):
+    async def client():
+        for _ in range(APPENDS // CLIENTS):
+            await log.append(Request(uuid4(), incident(reporter()).collect_events(), {}))
+
+    async def measure():
+        began = time.perf_counter()
+        await asyncio.gather(*(client() for _ in range(CLIENTS)))
+        return APPENDS / (time.perf_counter() - began)
+
+    return measure
+
+
+async def main() -> list[Row]:
+    rows = await in_memory()
+    with tempfile.TemporaryDirectory() as folder:
+        async with postgres(Path(folder)) as server:
+            await asyncio.to_thread(migrate, server.url)
+            async with (
+                create_pool(server.url) as pool,
+                event_log(pool, server.url, Vault(pool, Path(folder) / "master-keys")) as log,
+            ):
+                anonymous = appends(log, lambda: None)
+                rows += [
+                    await compare(
+                        f"appends a second, {CLIENTS} clients: one person; peer: anonymous",
+                        appends(log, lambda: Personal(SCOPE, TEXT)),
+                        anonymous,
+                        at_least=0.5,
+                    ),
+                    await compare(
+                        f"appends a second, {CLIENTS} clients: a new person each; peer: anonymous",
+                        appends(log, lambda: Personal(of_subject(uuid4()), TEXT)),
+                        anonymous,
+                        at_least=0.25,
+                    ),
+                ]
+    return rows
+
+
+if __name__ == "__main__":
+    given = arguments(__doc__)
+    show(uvloop.run(main()), as_json=given.json)

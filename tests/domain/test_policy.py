@@ -1,0 +1,99 @@
+"""Who may do what: every role against every command, as it is meant to be."""
+
+import pytest
+from given import person
+
+from domain import policy
+from domain.errors import ForbiddenError
+from domain.incident import Incident
+from domain.people import CITY, Person, Role, Scope
+from domain.policy import ALLOWED
+from domain.site import Site, site_id
+
+EXPECTED = {
+    #                          gri int dis uha ule ver sup med gua rev inv pri aud sta dev adm
+    "incident.report":         " x   x   .   .   .   .   x   .   x   .   .   .   .   .   .   . ",
+    "incident.accept":         " .   x   .   .   .   .   .   .   .   .   .   .   .   .   .   . ",
+    "incident.dispatch":       " .   .   x   .   .   .   .   .   .   .   .   .   .   .   .   . ",
+    "incident.sign":           " .   .   .   x   x   .   .   .   .   .   .   .   .   .   .   . ",
+    "incident.start_handling": " .   .   .   x   x   .   .   .   .   .   .   .   .   .   .   . ",
+    "incident.give_feedback":  " .   .   .   x   x   .   .   .   .   .   .   .   .   .   .   . ",
+    "incident.verify":         " .   .   .   .   .   x   .   .   .   .   .   .   .   .   .   . ",
+    "key.destroy":             " .   .   .   .   .   .   .   .   .   .   .   x   .   .   .   . ",
+    "key.place_hold":          " .   .   .   .   .   .   .   .   .   .   x   x   .   .   .   . ",
+    "key.lift_hold":           " .   .   .   .   .   .   .   .   .   .   x   x   .   .   .   . ",
+    "site.plan":               " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "site.start_construction": " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "site.accept":             " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "site.start_operation":    " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "site.add_gate":           " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "read.incidents":          " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
+    "read.reporter":           " .   x   .   x   x   x   x   .   .   .   .   x   x   .   .   . ",
+    "read.figures":            " x   x   x   x   x   x   x   x   x   x   x   x   x   x   .   x ",
+    "read.system":             " .   .   .   .   .   .   x   .   .   .   .   .   x   .   .   x ",
+}  # fmt: skip
+"""The roles are in the order of `Role`."""
+
+
+def allowed(role, command):
+    try:
+        policy.require(person(role), command)
+    except ForbiddenError:
+        return False
+    return True
+
+
+def test_every_role_may_what_the_table_says_and_nothing_else():
+    found = {command: ["x" if allowed(role, command) else "." for role in Role] for command in ALLOWED}
+    assert found == {command: row.split() for command, row in EXPECTED.items()}
+
+
+def test_every_command_of_an_aggregate_is_in_the_table():
+    public = {
+        f"{kind.TOPIC}.{name}"
+        for kind in (Incident, Site)
+        for name, value in vars(kind).items()
+        if callable(value) and not isinstance(value, type) and not name.startswith("_") and name != "gate"
+    }
+    assert public <= set(ALLOWED)
+
+
+def test_whoever_has_two_roles_may_what_either_may():
+    policy.require(person(Role.INTAKE, Role.DISPATCHER), "incident.dispatch")
+
+
+def test_nobody_without_a_role_may_anything():
+    nobody = Person("n", frozenset())
+    for command in ALLOWED:
+        with pytest.raises(ForbiddenError, match="n has no role"):
+            policy.require(nobody, command)
+
+
+def test_a_refusal_names_the_roles_that_would_do():
+    with pytest.raises(
+        ForbiddenError,
+        match=r"incident\.sign needs one of these roles: unit_handler, unit_lead; p-guard has guard",
+    ):
+        policy.require(person(Role.GUARD), "incident.sign")
+
+
+HERE, THERE = site_id("here"), site_id("there")
+
+
+@pytest.mark.parametrize(
+    ("scope", "inside"),
+    [
+        (CITY, {("yuhai", HERE), ("yuhai", THERE), ("tangxia", HERE)}),
+        (Scope(township="yuhai"), {("yuhai", HERE), ("yuhai", THERE)}),
+        (Scope(site_id=HERE), {("yuhai", HERE), ("tangxia", HERE)}),
+        (Scope("yuhai", HERE), {("yuhai", HERE)}),
+    ],
+)
+def test_a_person_acts_inside_their_scope_only(scope, inside):
+    somebody = person(Role.INTAKE, scope=scope)
+    for place in (("yuhai", HERE), ("yuhai", THERE), ("tangxia", HERE)):
+        if place in inside:
+            policy.require_scope(somebody, *place)
+        else:
+            with pytest.raises(ForbiddenError, match="responsible for"):
+                policy.require_scope(somebody, *place)

@@ -1,0 +1,133 @@
+"""Incidents and passes as the domain makes them, put into the log quickly, and what came of it counted in plain Python."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from random import Random
+from uuid import UUID
+
+from given import NOW, person
+
+from domain.gatepass import decide
+from domain.incident import Incident, IncidentState, Source
+from domain.model import EVENTS
+from domain.observation import FaceObservation, GateRef, ModelUse, observation_id
+from domain.people import Role
+from domain.ports import Request
+
+UNIT = "police-station"
+STAFF = {
+    IncidentState.REPORTED: person(Role.INTAKE),
+    IncidentState.ACCEPTED: person(Role.DISPATCHER),
+    IncidentState.DISPATCHED: person(Role.UNIT_HANDLER, units=(UNIT,)),
+    IncidentState.SIGNED: person(Role.UNIT_HANDLER, units=(UNIT,)),
+    IncidentState.HANDLING: person(Role.UNIT_HANDLER, units=(UNIT,)),
+    IncidentState.VERIFYING: person(Role.VERIFIER),
+}
+TO_CLOSURE = 6
+"""Steps from report to closure, if no verification fails."""
+
+
+def reported(number, site, at, *, category="noise"):
+    """A new incident; the same number is the same incident."""
+    return Incident.report(
+        id=UUID(int=number + 1),
+        site=site,
+        by=person(Role.INTAKE),
+        at=at,
+        source=Source.CITIZEN,
+        category=category,
+        description=f"incident {number}",
+    )
+
+
+def step(incident, at, *, passes=True):
+    """The next command on the straight way to closure; a failed verification (not `passes`) sends it back."""
+    S = IncidentState  # noqa: N806  (as in the domain)
+    by = STAFF[incident.state]
+    match incident.state:
+        case S.REPORTED:
+            incident.accept(by=by, at=at)
+        case S.ACCEPTED:
+            incident.dispatch(by=by, at=at, lead_unit=UNIT)
+        case S.DISPATCHED:
+            incident.sign(by=by, at=at)
+        case S.SIGNED:
+            incident.start_handling(by=by, at=at)
+        case S.HANDLING:
+            incident.give_feedback(by=by, at=at, result="done")
+        case S.VERIFYING:
+            incident.verify(by=by, at=at, passed=passes, note="seen")
+
+
+def driven(incident, steps, *, every=timedelta(hours=1)):
+    """`incident` after `steps` commands, one `every` so long."""
+    at = incident.created_on
+    for _ in range(steps):
+        at += every
+        step(incident, at)
+    return incident
+
+
+def interleaved(random, site, count, *, start=NOW, steps=20):
+    """Events of `count` incidents, taken in turns at random: a request for each event, as many people at once would make them."""
+    incidents = [reported(n, site, start + timedelta(minutes=random.randrange(9_000))) for n in range(count)]
+    todo = [incident for incident in incidents for _ in range(random.randrange(steps // 2))]
+    random.shuffle(todo)
+    requests = [request(incident, n) for n, incident in enumerate(incidents)]
+    for number, incident in enumerate(todo, start=count):
+        if incident.state is not IncidentState.CLOSED:
+            later = incident.modified_on + timedelta(minutes=random.randrange(-30, 600))
+            step(incident, later, passes=random.random() < 0.6)
+            requests.append(request(incident, number))
+    return requests
+
+
+def request(aggregate, number):
+    """What `aggregate` decided since the last time, to be appended."""
+    return Request(UUID(int=(1 << 64) + number), aggregate.collect_events(), {})
+
+
+def a_pass(site, at, *, number, gate="main"):
+    """The gate pass of somebody seen at `at`."""
+    place = GateRef(site.code, gate)
+    observation = FaceObservation(
+        id=observation_id(place, str(number)),
+        at=place,
+        captured_at=at,
+        box=(0.0, 0.0, 10.0, 10.0),
+        score=0.9,
+        embedding=bytes(512),
+        detector=ModelUse("yunet", "0" * 64),
+        embedder=ModelUse("sface", "1" * 64),
+        frame_sha256="2" * 64,
+        latency_ms=5.0,
+    )
+    return decide(observation, site)
+
+
+async def append(log, aggregates: Iterable, *, first_number=0) -> None:
+    """Append what each decided, in this order."""
+    await append_requests(log, [request(a, n) for n, a in enumerate(aggregates, start=first_number)])
+
+
+async def append_requests(log, requests: Sequence[Request]) -> None:
+    for start in range(0, len(requests), 500):
+        for result in await log.append_all(requests[start : start + 500]):
+            if isinstance(result, Exception):
+                raise result
+
+
+async def everything(log):
+    """Every entry of the log."""
+    return list((await log.read(0, 1_000_000, frozenset(EVENTS))).entries)
+
+
+async def mixed(log, site, *, seed=1, incidents=40, passes=60, start: datetime = NOW) -> None:
+    """A log in which incidents and passes alternate at random."""
+    random = Random(seed)
+    requests = interleaved(random, site, incidents, start=start)
+    for number in range(passes):
+        moment = start + timedelta(minutes=random.randrange(3_000))
+        seen = a_pass(site, moment, number=number, gate=random.choice(["main", "garage"]))
+        requests.insert(random.randrange(incidents, len(requests)), request(seen, 1_000_000 + number))
+    await append_requests(log, requests)
