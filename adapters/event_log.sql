@@ -39,5 +39,22 @@ select notification_id, topic, recorded_at, metadata, state
 select notification_id, topic, recorded_at, metadata, case when $3::text[] is null or topic = any($3) then state end as state
   from events where notification_id > $1 and notification_id <= $2 order by notification_id
 
+-- name: read_some
+-- The first $3 events of the topics $4, of the categories $5, among the positions beyond $1 up to $2: partitions of other categories
+-- are not looked into. On every row, and on the one there is if nothing was found: through which position these are all, and how many
+-- of the positions up to there are held (fewer than there are, if some are archived or missing).
+with found as materialized (
+    select notification_id, topic, recorded_at, metadata, state from events
+     where notification_id > $1 and notification_id <= $2 and category = any($5::text[]) and topic = any($4::text[])
+     order by notification_id limit $3
+), reach as (
+    select case when count(*) = $3 then max(notification_id) else least($2, (select position from log_head)) end as through from found
+)
+select through, held, found.*
+  from reach
+ cross join lateral (select count(*) as held from events where notification_id > $1 and notification_id <= through) as counted
+  left join found on true
+ order by notification_id
+
 -- name: head
 select position, hash from log_head

@@ -86,7 +86,7 @@ class EventLog(Protocol):
         *,
         categories: frozenset[str] | None = None,
     ) -> Page:
-        """The events of `topics` (or `categories`; None: all) among the next `limit` positions beyond `after`, in order.
+        """The next events of `topics` (or `categories`; None: all) beyond `after`, in order and at most `limit`.
 
         A page may be empty although there is more: the log is at its end when `through` is `after`. CorruptError at a gap.
         """

@@ -164,23 +164,22 @@ class ApplicationBridge(AggregateBridge, ApplicationRecorder):
     async def _read(
         self, after: int, limit: int, stop: int | None, topics: Sequence[str]
     ) -> list[Notification]:
-        """Through `read_some` for topics, window after window, and `read_all` without: as the log does."""
+        """Through the statements that the log reads with: `read` for all, `read_some` window after window for topics."""
         if not topics:
             end = after + limit if stop is None else min(after + limit, stop)
-            return await self._notifications(
-                [row[0] for row in await self._pool.fetch(SQL.read_all.sql, after, end)]
-            )
+            rows = await self._pool.fetch(SQL.read.sql, after, end, None)
+            return await self._notifications([row["notification_id"] for row in rows])
         found: list[int] = []
-        categories = list({category(topic) for topic in topics})
+        names, categories = list(topics), list({category(topic) for topic in topics})
         while len(found) < limit:
             end = after + WINDOW if stop is None else min(after + WINDOW, stop)
             rows = await self._pool.fetch(
-                SQL.read_some.sql, after, end, limit - len(found), list(topics), categories
+                SQL.read_some.sql, after, end, limit - len(found), names, categories
             )
             found += [row["notification_id"] for row in rows if row["notification_id"] is not None]
-            after = max(end, after)
-            if after >= rows[0]["position"] or after == stop:
+            if rows[0]["through"] <= after:
                 break
+            after = rows[0]["through"]
         return await self._notifications(found)
 
     async def _notifications(self, positions: list[int]) -> list[Notification]:

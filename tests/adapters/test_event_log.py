@@ -174,7 +174,7 @@ async def test_the_metadata_and_the_time_of_recording_stand_beside_each_event(lo
 
 
 async def test_a_page_has_the_topics_asked_for_and_says_how_far_it_looked(log, site):
-    page = await log.read(1, 4, frozenset({"site.accepted", "site.gate_added"}))
+    page = await log.read(1, 2, frozenset({"site.accepted", "site.gate_added"}))
     assert [entry.position for entry in page.entries] == [3, 5]
     assert page.through == 5
     end = await log.read(6, 100, frozenset({"site.accepted"}))
@@ -592,6 +592,28 @@ async def test_all_is_read_in_order_and_the_end_is_known(log, incidents):
     assert positions(await log.read(0, 8)) == (list(range(1, 9)), 8)
     assert positions(await log.read(8, 8)) == ([9, 10, 11], 11)
     assert positions(await log.read(11, 8)) == ([], 11)
+
+
+async def test_only_the_topics_asked_for_are_read_and_the_rest_is_passed_over(log, incidents):
+    assert positions(await log.read(0, 2, REPORTED)) == ([7, 8], 8)
+    assert positions(await log.read(8, 2, REPORTED)) == ([10], 11)
+    assert positions(await log.read(10, 1, REPORTED)) == ([], 11)
+    assert positions(await log.read(11, 2, REPORTED)) == ([], 11)
+    both = REPORTED | {Site.GateAdded.TOPIC}
+    assert positions(await log.read(6, 9, both)) == ([7, 8, 10, 11], 11)
+    assert positions(await log.read(0, 9, frozenset())) == ([], 11)
+
+
+async def test_few_events_are_found_window_by_window(log, incidents, monkeypatch):
+    monkeypatch.setattr("adapters.event_log.WINDOW", 3)
+    assert positions(await log.read(0, 2, REPORTED)) == ([], 3)
+    assert positions(await log.read(6, 2, REPORTED)) == ([7, 8], 8)
+    assert positions(await log.read(9, 2, REPORTED)) == ([10], 11)
+
+
+async def test_reading_beyond_the_end_does_not_go_back(log, site):
+    assert positions(await log.read(100, 5, REPORTED)) == ([], 100)
+    assert positions(await log.read(100, 5)) == ([], 100)
 
 
 async def test_the_events_of_categories_are_read(log, incidents):
