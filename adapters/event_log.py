@@ -114,7 +114,7 @@ class PostgresLog:
     async def pages(
         self,
         after: int = 0,
-        limit: int = 1000,
+        limit: int = 2000,
         topics: frozenset[str] | None = None,
         *,
         categories: frozenset[str] | None = None,

@@ -28,11 +28,9 @@ from eventsourcing.persistence import (
 from adapters.batch import Encoded, Row
 from adapters.commit import SQL
 from adapters.database import create_pool
-from adapters.event_log import WINDOW
 from adapters.tail import Tail
 from adapters.writer import Writer
 from domain.errors import ConflictError, UnavailableError
-from domain.model import category
 
 sys.modules.setdefault(
     "eventsourcing.cipher", cryptography
@@ -164,24 +162,17 @@ class ApplicationBridge(AggregateBridge, ApplicationRecorder):
     async def _read(
         self, after: int, limit: int, stop: int | None, topics: Sequence[str]
     ) -> list[Notification]:
-        """Through `read_some` for topics, window after window, and `read_all` without: as the log does."""
-        if not topics:
-            end = after + limit if stop is None else min(after + limit, stop)
-            return await self._notifications(
-                [row[0] for row in await self._pool.fetch(SQL.read_all.sql, after, end)]
-            )
+        """Page after page of `read`, as the log does."""
         found: list[int] = []
-        categories = list({category(topic) for topic in topics})
+        names = list(topics) or None
         while len(found) < limit:
-            end = after + WINDOW if stop is None else min(after + WINDOW, stop)
-            rows = await self._pool.fetch(
-                SQL.read_some.sql, after, end, limit - len(found), list(topics), categories
-            )
-            found += [row["notification_id"] for row in rows if row["notification_id"] is not None]
-            after = max(end, after)
-            if after >= rows[0]["position"] or after == stop:
+            end = after + limit if stop is None else min(after + limit, stop)
+            rows = await self._pool.fetch(SQL.read.sql, after, end, names)
+            found += [row["notification_id"] for row in rows if names is None or row["topic"] in topics]
+            if not rows or rows[-1]["notification_id"] == stop:
                 break
-        return await self._notifications(found)
+            after = rows[-1]["notification_id"]
+        return await self._notifications(found[:limit])
 
     async def _notifications(self, positions: list[int]) -> list[Notification]:
         """What our statements leave out because an event says it itself: these states are not our events."""

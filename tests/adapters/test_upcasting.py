@@ -2,13 +2,11 @@
 
 from uuid import uuid4
 
-import asyncpg
 import pytest
 from eventsourcing.domain import Aggregate
 from given import NOW
 
 from adapters import codec
-from adapters.database import connect
 from adapters.verify import verify
 from domain.errors import CorruptError
 from domain.ports import Request
@@ -115,9 +113,7 @@ async def test_the_stored_bytes_stay_and_the_chain_holds(pool, database_url, met
     assert b"class_version" not in first
     assert second.startswith(b'{"class_version":2,')
     assert third.startswith(b'{"class_version":3,')
-    connection: asyncpg.Connection = await connect(database_url)
-    assert (await verify(connection)).holds
-    await connection.close()
+    assert (await verify(database_url)).holds
 
 
 async def test_an_event_of_a_newer_version_is_refused_and_not_half_read(log, known, meter):
