@@ -79,6 +79,11 @@ def predecessors(requests: Sequence[Encoded]) -> dict[UUID, int]:
     return found
 
 
+def follow(requests: Sequence[Encoded]) -> bool:
+    """Whether no request repeats another, and every version follows the one before, as far as the batch itself tells."""
+    return all(decision.accepted for decision in decide(requests, predecessors(requests), {}))
+
+
 def place(requests: Sequence[Encoded], first: int) -> list[Appended]:
     """Where the events of each request stand, when those of the first begin at position `first`."""
     places = []

@@ -15,7 +15,7 @@ from uuid import UUID
 import aiosql
 import asyncpg
 
-from adapters.batch import Earlier, Encoded, Result, columns, decide, place, predecessors
+from adapters.batch import Earlier, Encoded, Result, columns, decide, follow, place, predecessors
 from adapters.database import LOST, connect
 from domain.ports import Appended
 
@@ -36,7 +36,7 @@ class Committer:
         connection = self._connection
         if connection is None:
             connection = self._connection = await connect(self._url)
-        if len({request.id for request in requests}) == len(requests):
+        if follow(requests):
             try:
                 first: int | None = await connection.fetchval(SQL.append.sql, *columns(requests))
             except asyncpg.UniqueViolationError:

@@ -617,8 +617,8 @@ async def test_reading_beyond_the_end_does_not_go_back(log, site):
 
 
 async def test_the_events_of_categories_are_read(log, incidents):
-    assert positions(await log.read(0, 9, categories=frozenset({"incident"}))) == ([7, 8, 9, 10], 11)
-    assert positions(await log.read(0, 9, categories=frozenset({"gate"}))) == ([], 11)
+    assert positions(await log.read(0, 99, categories=frozenset({"incident"}))) == ([7, 8, 9, 10], 11)
+    assert positions(await log.read(0, 99, categories=frozenset({"gate"}))) == ([], 11)
 
 
 @pytest.mark.parametrize("topics", [None, REPORTED])
@@ -636,3 +636,11 @@ async def test_whoever_stops_reading_pages_leaves_nothing_behind(log, incidents)
         break
     await pages.aclose()
     assert await log.position() == 11
+
+
+async def test_a_request_that_leaves_a_version_out_is_refused_whoever_else_is_in_its_batch(log, site):
+    (first,), (second,) = (next_event(each).events for each in (await log.load(Site, site.id), site))
+    second.__dict__["originator_version"] = first.originator_version + 2
+    refused, taken = await log.append_all([Request(uuid4(), [first, second], {}), plan("good")])
+    assert isinstance(refused, ConflictError)
+    assert taken.first == 7

@@ -22,9 +22,11 @@ from uuid import UUID, uuid5
 import msgspec
 
 from adapters import codec
+from adapters.sealing import Sealed
 from adapters.upcast import stored_version, upcasters, version_of
 from domain.errors import CorruptError
 from domain.observation import NAMESPACE
+from domain.personal import Personal, of_subject
 
 DIRECTORY = Path(__file__).parent
 EXAMPLES: dict[Any, Callable[[str], Any]] = {
@@ -36,6 +38,7 @@ EXAMPLES: dict[Any, Callable[[str], Any]] = {
     UUID: lambda name: uuid5(NAMESPACE, name),
     datetime: lambda _name: datetime(2026, 3, 1, 8, 30, 15, 123456, tzinfo=UTC),
     date: lambda _name: date(2026, 3, 1),
+    Personal: lambda name: Sealed(of_subject(uuid5(NAMESPACE, name)), uuid5(NAMESPACE, "key"), name.encode()),
 }
 """A value for a field of the type, made from the field's name."""
 
