@@ -50,9 +50,14 @@ async def connect(database_url: str) -> asyncpg.Connection:
 
 @contextmanager
 def refusals(what: str) -> Iterator[None]:
-    """Inside, what the database refuses is an UnavailableError that begins with `what` and says what to do."""
+    """Inside, what the database refuses is an UnavailableError that begins with `what` and says what to do.
+
+    A statement that it does not understand surfaces as it is: the schema is another one, and nobody should wait for that to pass.
+    """
     try:
         yield
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError):
+        raise
     except (asyncpg.PostgresError, *LOST) as error:
         if isinstance(error, LOST) and not is_explained(error):
             raise UnavailableError(
