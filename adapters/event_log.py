@@ -178,9 +178,13 @@ class PostgresLog:
         return cast("int", row["position"])
 
     async def _entries(self, rows: Sequence[Any]) -> list[Entry]:
+        try:
+            events = await self._events(rows)
+        except CorruptError as error:
+            raise _placed(rows, error) from error
         return [
             Entry(row["notification_id"], row["recorded_at"], event, _metadata.decode(row["metadata"]))
-            for row, event in zip(rows, await self._events(rows), strict=True)
+            for row, event in zip(rows, events, strict=True)
         ]
 
     async def _events(self, rows: Sequence[Any]) -> list[Any]:
@@ -250,3 +254,13 @@ async def event_log(
     """
     async with Writer(database_url) as writer:
         yield PostgresLog(pool, writer, ArchiveReader(pool, archive_dir), vault)
+
+
+def _placed(rows: Sequence[Any], error: CorruptError) -> CorruptError:
+    """`error` with the position of the first of `rows` that does not decode."""
+    for row in rows:
+        try:
+            codec.decode(row["topic"], row["state"])
+        except CorruptError as found:
+            return CorruptError(f"position {row['notification_id']}: {found}")
+    return error

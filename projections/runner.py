@@ -75,12 +75,12 @@ async def catch_up(projection: Projection, pool: asyncpg.Pool, log: EventLog) ->
             reached = await _apply(projection, pool, position, page)
         except (CorruptError, _UnfoldableError) as error:
             if limit == 1:
-                raise await _stopped(projection, pool, position + 1, error) from error
+                raise await _stopped(projection, pool, position, error) from error
             limit, refused = limit // 2, error  # find the event itself, and apply everything before it
         else:
             if reached == position:
                 if refused is not None:  # nothing there, and yet more behind it: a hole in the log
-                    raise await _stopped(projection, pool, position + 1, refused) from refused
+                    raise await _stopped(projection, pool, position, refused) from refused
                 return position
             position, limit, refused = reached, min(limit * 2, BATCH), None
 
@@ -95,7 +95,7 @@ async def _enrolled(connection: asyncpg.Connection, projection: Projection) -> i
 
 
 class _UnfoldableError(Exception):
-    """A fold refused a batch."""
+    """A fold refused a batch; the message names its first event, which is the one when the batch has no other."""
 
 
 async def _apply(projection: Projection, pool: asyncpg.Pool, position: int, page: Page) -> int:
@@ -119,8 +119,10 @@ async def _apply(projection: Projection, pool: asyncpg.Pool, position: int, page
                 TypeError,
                 ValueError,
             ) as error:
-                topics = ", ".join(sorted({type(entry.event).TOPIC for entry in page.entries}))
-                raise _UnfoldableError(f"{topics}: {error!r}") from error
+                entry = page.entries[0]
+                raise _UnfoldableError(
+                    f"position {entry.position}: {type(entry.event).TOPIC}: {error!r}"
+                ) from error
         await SQL.advance(connection, name=projection.name, position=page.through)
         return page.through
 
@@ -128,7 +130,8 @@ async def _apply(projection: Projection, pool: asyncpg.Pool, position: int, page
 async def _stopped(
     projection: Projection, pool: asyncpg.Pool, position: int, error: Exception
 ) -> CorruptError:
-    message = f"{projection.name} cannot fold position {position}: {error}"
+    """Record that the projection stands at `position` because of `error`, which names the event after it."""
+    message = f"{projection.name} cannot go on: {error}"
     async with pool.acquire() as connection:
         await SQL.record_error(connection, name=projection.name, error=message, position=position)
     return CorruptError(message)

@@ -12,7 +12,7 @@ select pg_notify('projections', :name || ' ' || :position::bigint)
 
 -- name: record_error!
 -- Unless another worker, perhaps a newer one, has got past it.
-update projections set error = :error, updated_at = now() where name = :name and position < :position
+update projections set error = :error, updated_at = now() where name = :name and position = :position
 
 -- name: statuses
 select name, version, position, error, updated_at from projections order by name
