@@ -17,16 +17,19 @@ select last, hash from archived_stretches where last = any($1::bigint[])
 -- Filled in by psycopg, because COPY takes no parameters. The row at `after` comes first: its hash is what the next one follows.
 -- adapters/verify_range.py reads the rows by these columns, in this order. An archived stretch stands for its rows: its last position,
 -- version 0, which no event has, and its first position as the state.
+-- Each side is in order by itself, so that the two are merged and not sorted.
 copy (
-    select notification_id, recorded_at, originator_id, originator_version, request_id,
-           category = split_part(topic, '.', 1), topic, metadata::text, state, hash
-      from events
-     where notification_id >= %(after)s and notification_id <= %(through)s
+    (select notification_id, recorded_at, originator_id, originator_version, request_id,
+            category = split_part(topic, '.', 1), topic, metadata::text, state, hash
+       from events
+      where notification_id >= %(after)s and notification_id <= %(through)s
+      order by notification_id)
      union all
-    select last, 'epoch', '00000000-0000-0000-0000-000000000000', 0, '00000000-0000-0000-0000-000000000000',
-           true, '', '', int8send(first), hash
-      from archived_stretches
-     where last >= %(after)s and last <= %(through)s
+    (select last, 'epoch', '00000000-0000-0000-0000-000000000000', 0, '00000000-0000-0000-0000-000000000000',
+            true, '', '', int8send(first), hash
+       from archived_stretches
+      where last >= %(after)s and last <= %(through)s
+      order by last)
      order by notification_id
 ) to stdout (format binary)
 

@@ -175,10 +175,10 @@ def recognise(
     settings = configured()
 
     async def main() -> "Summary":
-        with progress_bar() as bar:
-            finder = await asyncio.to_thread(face_finder, settings, _model_progress(bar), pack)
-            task = bar.add_task(source.name, total=None)
-            async with bus(settings.require_nats_url) as connection:
+        async with bus(settings.require_nats_url) as connection:  # first: engines take a while to load
+            with progress_bar() as bar:
+                finder = await asyncio.to_thread(face_finder, settings, _model_progress(bar), pack)
+                task = bar.add_task(source.name, total=None)
                 return await observe(
                     source,
                     gate,

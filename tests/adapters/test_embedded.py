@@ -30,7 +30,8 @@ from domain.errors import UnavailableError
 async def main(directory, *options):
     if "untied" in options:
         bus.tied = database.tied = lambda number: ()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
+    for number in (signal.SIGTERM, signal.SIGINT):  # SIGINT too: whoever runs in the background was started with it ignored
+        asyncio.get_running_loop().add_signal_handler(number, asyncio.current_task().cancel)
     try:
         async with embedded_services(Path(directory)):
             print("ready", flush=True)
