@@ -29,6 +29,9 @@ from domain.ports import A, Appended, Entry, Page, Request
 WINDOW = 100_000
 """Positions that a read of some topics looks at, at most: it answers soon however rare they are, and needs no index; see decision 10."""
 
+FEW = 50
+"""Events that are decoded at a time where each is dropped after use: they are gone before the garbage collector comes to look."""
+
 _metadata = msgspec.json.Decoder(dict[str, str])
 
 
@@ -83,8 +86,9 @@ class PostgresLog:
                 "bring them back with `anju archive attach`"
             )
         aggregate: Any = None
-        for event in await self._events(rows):
-            aggregate = event.mutate(aggregate)
+        for start in range(0, len(rows), FEW):
+            for event in await self._events(rows[start : start + FEW]):
+                aggregate = event.mutate(aggregate)
         if not isinstance(aggregate, kind):
             raise await self._missing(kind, aggregate_id)
         return aggregate
@@ -114,23 +118,25 @@ class PostgresLog:
         rows, through = await self._rows(after, limit, _topics(topics, categories))
         return Page(await self._entries(rows), through)
 
-    async def pages(
+    async def entries(
         self,
         after: int = 0,
-        limit: int = 2000,
         topics: frozenset[str] | None = None,
         *,
         categories: frozenset[str] | None = None,
-    ) -> AsyncIterator[Page]:
-        """`read` again and again, to the end of the log; the next page is on its way while this one is decoded and used."""
+        stretch: int = 2000,
+    ) -> AsyncIterator[Entry]:
+        """One by one to the end of the log; the next `stretch` is on its way while this one is decoded."""
         wanted = _topics(topics, categories)
-        coming = asyncio.create_task(self._rows(after, limit, wanted))
+        coming = asyncio.create_task(self._rows(after, stretch, wanted))
         try:
             while (found := await coming)[1] > after:
                 rows, after = found
-                coming = asyncio.create_task(self._rows(after, limit, wanted))
+                coming = asyncio.create_task(self._rows(after, stretch, wanted))
                 await asyncio.sleep(0)  # now it is sent
-                yield Page(await self._entries(rows), after)
+                for start in range(0, len(rows), FEW):
+                    for entry in await self._entries(rows[start : start + FEW]):
+                        yield entry
         finally:
             coming.cancel()
 

@@ -119,8 +119,8 @@ async def fill(log: PostgresLog, application: Stock) -> UUID:
 async def read_ours(log: PostgresLog) -> float:
     """Events a second."""
     began, count = time.perf_counter(), 0
-    async for page in log.pages(limit=PAGE):
-        count += len(page.entries)
+    async for entry in log.entries(stretch=PAGE):
+        count += entry.event is not None
     assert count == EVENTS
     return count / (time.perf_counter() - began)
 

@@ -622,25 +622,26 @@ async def test_the_events_of_categories_are_read(log, incidents):
 
 
 @pytest.mark.parametrize("topics", [None, REPORTED])
-async def test_page_after_page_is_what_one_page_is(log, incidents, topics):
-    pages = [page async for page in log.pages(limit=2, topics=topics)]
-    assert [entry for page in pages for entry in page.entries] == (await log.read(0, 99, topics)).entries
-    assert pages[-1].through == 11
-    assert [page async for page in log.pages(11, topics=topics)] == []
+async def test_entry_after_entry_is_what_one_page_is(log, incidents, topics):
+    entries = [entry async for entry in log.entries(topics=topics, stretch=2)]
+    assert entries == (await log.read(0, 99, topics)).entries
+    assert [entry async for entry in log.entries(11, topics)] == []
 
 
-async def test_whoever_stops_reading_pages_leaves_nothing_behind(log, incidents):
-    pages = log.pages(limit=1)
-    async for page in pages:
-        assert page.through == 1
+async def test_whoever_stops_in_the_middle_of_the_entries_leaves_nothing_behind(log, incidents):
+    entries = log.entries(stretch=1)
+    async for entry in entries:
+        assert entry.position == 1
         break
-    await pages.aclose()
+    await entries.aclose()
     assert await log.position() == 11
 
 
-async def test_a_request_that_leaves_a_version_out_is_refused_whoever_else_is_in_its_batch(log, site):
-    (first,), (second,) = (next_event(each).events for each in (await log.load(Site, site.id), site))
-    second.__dict__["originator_version"] = first.originator_version + 2
-    refused, taken = await log.append_all([Request(uuid4(), [first, second], {}), plan("good")])
-    assert isinstance(refused, ConflictError)
-    assert taken.first == 7
+async def test_a_long_aggregate_is_loaded_whole(log, site):
+    """Longer than what is decoded at a time."""
+    for _ in range(4):
+        loaded = await log.load(Site, site.id)
+        request = Request(uuid4(), [event for _ in range(30) for event in next_event(loaded).events], {})
+        await log.append(request)
+    loaded = await log.load(Site, site.id)
+    assert (loaded.version, len(loaded.gates)) == (126, 122)
