@@ -2,7 +2,7 @@
 
 from migrations.sql import run
 
-revision = "0006"
+revision = "0005"
 down_revision = "0004"
 
 
