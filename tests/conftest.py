@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -15,7 +14,7 @@ import msgspec
 import nats as nats_client
 import pytest
 from asking import Asker
-from given import build_site
+from given import build_site, named
 
 from adapters import codec
 from adapters.bus import STREAMS
@@ -52,11 +51,6 @@ async def nats_url() -> AsyncIterator[str]:
         return
     async with nats(DIRECTORY) as server:
         yield server.url
-
-
-def named(url: str, database: str) -> str:
-    """The address of another database on the same server."""
-    return urlsplit(url)._replace(path=f"/{database}").geturl()
 
 
 @pytest.fixture(scope="session")

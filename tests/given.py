@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from hashlib import sha512
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from adapters.event_log import PostgresLog
@@ -89,3 +90,8 @@ def observation(
         "latency_ms": 12.5,
     }
     return FaceObservation(**{**fields, **changed})
+
+
+def named(url: str, database: str) -> str:
+    """The address of another database on the same server."""
+    return urlsplit(url)._replace(path=f"/{database}").geturl()

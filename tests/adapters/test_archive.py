@@ -9,9 +9,8 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from conftest import named
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from given import NOW, build_site, observation, person
+from given import NOW, build_site, named, observation, person
 
 from adapters import archive, archive_return
 from adapters.archive_file import ArchiveFile, ArchiveWriter

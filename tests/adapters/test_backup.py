@@ -11,8 +11,7 @@ from uuid import uuid4
 import asyncpg
 import msgspec
 import pytest
-from conftest import named
-from given import observation
+from given import named, observation
 
 from adapters import pgtools
 from adapters.backup import DUMP, MANIFEST, SUMS, Manifest, backup, check

@@ -9,8 +9,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from conftest import named
-from given import NOW, build_site, observation, order, person
+from given import NOW, build_site, named, observation, order, person
 
 from adapters import commit, database, writer
 from adapters.database import create_pool

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from conftest import named
+from given import named
 
 import migrations
 from adapters.migrate import migrate

@@ -6,7 +6,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from commanding import anju
-from conftest import named
+from given import named
 
 
 @pytest.fixture
