@@ -221,9 +221,7 @@ async def bus(nats_url: str) -> AsyncIterator[Bus]:
             error_cb=trouble.heard,
         )
     except (NatsError, OSError) as error:
-        raise UnavailableError(
-            f"no NATS server answers at {_place(nats_url)}: {trouble.last or error!r}"
-        ) from error
+        raise UnavailableError(_refusal(_place(nats_url), trouble.last or error)) from error
     # The first connection fails fast; now that it stands, a lost one is looked for again for ever.
     client.options["max_reconnect_attempts"] = -1
     try:
@@ -271,6 +269,13 @@ class _Client(Client):
 def _place(nats_url: str) -> str:
     """The address without its token or password."""
     return ",".join(one.rpartition("@")[2] for one in nats_url.split(","))
+
+
+def _refusal(place: str, error: Exception) -> str:
+    """Why there is no connection. A server says that it refuses a password and hangs up; what it said may be lost with that."""
+    if isinstance(error, ConnectionResetError | BrokenPipeError) or "Authorization" in str(error):
+        return f"the NATS server at {place} hung up: {error!r}; is the token or password in its address right?"
+    return f"no NATS server answers at {place}: {error!r}"
 
 
 def _printable(value: str) -> str:

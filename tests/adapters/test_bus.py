@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import struct
 import subprocess
 import time
 from contextlib import suppress
@@ -303,8 +304,23 @@ async def test_no_server_at_the_address_is_said_quickly_and_without_the_password
 async def test_a_wrong_password_is_said_to_be_one(nats_url):
     address = nats_url.rpartition("@")[2]
     async with asyncio.timeout(15):
-        with pytest.raises(UnavailableError, match="Authorization"):
+        with pytest.raises(UnavailableError, match=r"is the token or password in its address right\?"):
             async with bus(f"nats://wrong@{address}"):
+                pass
+
+
+async def test_a_server_that_hangs_up_before_its_refusal_is_read_is_said_to_have_refused():
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id":"x","version":"2.12.0","auth_required":true,"max_payload":1048576}\r\n')
+        await reader.readuntil(b"PING\r\n")
+        now = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1") as server, asyncio.timeout(15):
+        _, port = server.sockets[0].getsockname()
+        with pytest.raises(UnavailableError, match=r"hung up.*token or password"):
+            async with bus(f"nats://wrong@127.0.0.1:{port}"):
                 pass
 
 
