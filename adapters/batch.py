@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from uuid import UUID
 
 import msgspec
 
 from adapters import codec
 from domain.errors import AnjuError, ConflictError, InvalidError
-from domain.ports import Appended, Request
+from domain.ports import Appended, Event, Request
 
 Result = Appended | AnjuError
+_ORIGINATOR, _VERSION = attrgetter("originator_id"), attrgetter("originator_version")
+_TOPIC, _STATE = attrgetter("topic"), attrgetter("state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,51 +40,57 @@ class Encoded:
         return frozenset(row.originator_id for row in self.rows)
 
 
-def encode(request: Request) -> Encoded | AnjuError:
-    """`request` with its events encoded, or why it cannot be stored."""
-    try:
-        rows = [
-            Row(event.originator_id, event.originator_version, *codec.encode(event))
-            for event in request.events
-        ]
-        metadata = msgspec.json.encode(request.metadata, order="sorted").decode()
-    except AnjuError as error:
-        return error
-    except (TypeError, ValueError) as error:
-        return InvalidError(f"the metadata of request {request.id} cannot be stored: {error}")
+def encode(request: Request, events: Sequence[Event]) -> Encoded:
+    """`request` with `events`, its own as they are sealed. InvalidError if it cannot be stored."""
+    rows = [Row(event.originator_id, event.originator_version, *codec.encode(event)) for event in events]
     if not rows:
-        return InvalidError("the request has no events")
+        raise InvalidError("the request has no events")
+    try:
+        metadata = msgspec.json.encode(request.metadata, order="sorted").decode()
+    except (TypeError, ValueError) as error:
+        raise InvalidError(f"the metadata of request {request.id} cannot be stored: {error}") from error
     return Encoded(request.id, rows, metadata)
 
 
-def columns(requests: Sequence[Encoded]) -> tuple[Sequence[object], ...]:
-    """The arguments of `append_events` for all rows of `requests`, in order."""
-    rows = [row for request in requests for row in request.rows]
-    followed = {key: version for key, version in predecessors(requests).items() if version}
+def columns(requests: Sequence[Encoded]) -> tuple[Sequence[object], ...] | None:
+    """The arguments of `append_events` for all rows of `requests`, in order.
+
+    None if, as far as the batch itself tells, something speaks against a row: then `decide` says what becomes of each request.
+    """
+    rows: list[Row] = []
+    ids: list[UUID] = []
+    metadata: list[str] = []
+    last: dict[UUID, int] = {}
+    followed: dict[UUID, int] = {}
+    for request in requests:
+        for row in request.rows:
+            key, before = row.originator_id, row.originator_version - 1
+            known = last.get(key)
+            if before < 0 or (known is not None and known != before):
+                return None
+            if known is None and before:
+                followed[key] = before
+            last[key] = row.originator_version
+            rows.append(row)
+            ids.append(request.id)
+            metadata.append(request.metadata)
+    if len(set(ids)) < len(requests):
+        return None
     return (
-        [row.originator_id for row in rows],
-        [row.originator_version for row in rows],
-        [row.topic for row in rows],
-        [request.id for request in requests for _ in request.rows],
-        [request.metadata for request in requests for _ in request.rows],
-        [row.state for row in rows],
+        list(map(_ORIGINATOR, rows)),
+        list(map(_VERSION, rows)),
+        list(map(_TOPIC, rows)),
+        ids,
+        metadata,
+        list(map(_STATE, rows)),
         list(followed),
         list(followed.values()),
     )
 
 
-def predecessors(requests: Sequence[Encoded]) -> dict[UUID, int]:
-    """The version of each aggregate that the first of its rows follows; 0 for a new one."""
-    found: dict[UUID, int] = {}
-    for request in requests:
-        for row in request.rows:
-            found.setdefault(row.originator_id, max(row.originator_version - 1, 0))
-    return found
-
-
-def follow(requests: Sequence[Encoded]) -> bool:
-    """Whether no request repeats another, and every version follows the one before, as far as the batch itself tells."""
-    return all(decision.accepted for decision in decide(requests, predecessors(requests), {}))
+def aggregates(requests: Sequence[Encoded]) -> set[UUID]:
+    """All that `requests` are about."""
+    return {row.originator_id for request in requests for row in request.rows}
 
 
 def place(requests: Sequence[Encoded], first: int) -> list[Appended]:

@@ -274,7 +274,9 @@ def _place(nats_url: str) -> str:
 def _refusal(place: str, error: Exception) -> str:
     """Why there is no connection. A server says that it refuses a password and hangs up; what it said may be lost with that."""
     if isinstance(error, ConnectionResetError | BrokenPipeError) or "Authorization" in str(error):
-        return f"the NATS server at {place} hung up: {error!r}; is the token or password in its address right?"
+        return (
+            f"the NATS server at {place} hung up: {error!r}; is the token or password in its address right?"
+        )
     return f"no NATS server answers at {place}: {error!r}"
 
 

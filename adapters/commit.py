@@ -15,7 +15,7 @@ from uuid import UUID
 import aiosql
 import asyncpg
 
-from adapters.batch import Earlier, Encoded, Result, columns, decide, follow, place, predecessors
+from adapters.batch import Earlier, Encoded, Result, aggregates, columns, decide, place
 from adapters.database import LOST, connect
 from domain.ports import Appended
 
@@ -36,9 +36,9 @@ class Committer:
         connection = self._connection
         if connection is None:
             connection = self._connection = await connect(self._url)
-        if follow(requests):
+        if (arrays := columns(requests)) is not None:
             try:
-                first: int | None = await connection.fetchval(SQL.append.sql, *columns(requests))
+                first: int | None = await connection.fetchval(SQL.append.sql, *arrays)
             except asyncpg.UniqueViolationError:
                 first = None
             if first is not None:
@@ -62,7 +62,7 @@ class Committer:
 async def _commit_locked(connection: asyncpg.Connection, requests: Sequence[Encoded]) -> list[Result]:
     await connection.execute(SQL.lock.sql)
     rows = await connection.fetch(
-        SQL.situation.sql, list(predecessors(requests)), [request.id for request in requests]
+        SQL.situation.sql, list(aggregates(requests)), [request.id for request in requests]
     )
     versions = {row["id"]: row["first"] for row in rows if row["kind"] == "version"}
     earlier = {
@@ -74,7 +74,9 @@ async def _commit_locked(connection: asyncpg.Connection, requests: Sequence[Enco
     accepted = [decision.request for decision in decisions if decision.accepted]
     appended: dict[UUID, Appended] = {}
     if accepted:
-        first: int = await connection.fetchval(SQL.append.sql, *columns(accepted))
+        arrays = columns(accepted)
+        assert arrays is not None, "what was decided to be appended follows"
+        first: int = await connection.fetchval(SQL.append.sql, *arrays)
         appended = {
             request.id: found for request, found in zip(accepted, place(accepted, first), strict=True)
         }

@@ -17,11 +17,12 @@ import msgspec
 
 from adapters import codec, sealing
 from adapters.archive_reader import ArchiveReader, reached
+from adapters.batch import Encoded, encode
 from adapters.commit import SQL
 from adapters.database import refusals
 from adapters.vault import Vault
 from adapters.writer import Writer
-from domain.errors import AnjuError, CorruptError, NotFoundError, UnavailableError
+from domain.errors import AnjuError, CorruptError, NotFoundError, RuleError, UnavailableError
 from domain.key import Key
 from domain.model import AGGREGATES, EVENTS, category, category_of, event_classes
 from domain.ports import A, Appended, Entry, Page, Request
@@ -54,20 +55,16 @@ class PostgresLog:
 
     async def append_all(self, requests: Sequence[Request]) -> "list[Appended | Exception]":
         scopes = sealing.scopes_of(event for request in requests for event in request.events)
-        if not scopes:
-            results: list[Appended | Exception] = [*await self._writer.append_all(requests)]
-        else:
-            keys = await self._require_vault().for_writing(scopes)
-            sealed = [_sealed(request, keys) for request in requests]
-            appended = iter(
-                await self._writer.append_all([one for one in sealed if isinstance(one, Request)])
-            )
+        keys = await self._require_vault().for_writing(scopes) if scopes else {}
+        results: list[Appended | Exception] = [
+            *await self._writer.append([_encoded(request, keys) for request in requests])
+        ]
+        if scopes:
             results = [
-                next(appended)
-                if isinstance(one, Request)
-                else await self.find(request.id, request.events[0].originator_id)
-                or one  # it may be a repeat, from before its key was destroyed
-                for request, one in zip(requests, sealed, strict=True)
+                await self.find(request.id, request.events[0].originator_id) or result
+                if isinstance(result, RuleError)  # the key is destroyed; it may be a repeat, from before that
+                else result
+                for request, result in zip(requests, results, strict=True)
             ]
         self._forget_destroyed(requests)
         return results
@@ -222,10 +219,10 @@ class PostgresLog:
             return cast("list[Any]", await self._pool.fetch(sql, *values))
 
 
-def _sealed(request: Request, keys: sealing.Keys) -> Request | AnjuError:
-    """`request` as it may be stored, or why it may not."""
+def _encoded(request: Request, keys: sealing.Keys) -> Encoded | AnjuError:
+    """`request` as it is stored, or why it may not be."""
     try:
-        return Request(request.id, [sealing.seal(event, keys) for event in request.events], request.metadata)
+        return encode(request, [sealing.seal(event, keys) for event in request.events])
     except AnjuError as error:
         return error
 

@@ -4,6 +4,7 @@ Each request succeeds or fails alone: under the lock everything that could refus
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +13,21 @@ from typing import Self
 
 import asyncpg
 
-from adapters.batch import Encoded, Result, encode
+from adapters.batch import Encoded, Result
 from adapters.commit import Committer
 from adapters.database import LOST
 from adapters.refusals import refusal
 from domain.errors import AnjuError, BusyError, UnavailableError
-from domain.ports import Request
 
 LARGEST_BATCH = 2000
 """Events in one transaction, at most; a request is never split."""
 LARGEST_QUEUE = 100_000
 """Events waiting, at most; beyond it callers are told that the log is busy."""
+CHEAP = 100e-6
+"""Seconds an event, below which a commit is work and not waiting for the disk. Then half of the callers are committed while the other
+half asks again; a slow disk is better used by all of them at once. Measured in docs/performance.md."""
+WORTH_IT = 16
+"""Events in a commit before it is halved."""
 PATIENCE = 30.0
 """Seconds after which a caller is told that the database is lost; until then it is tried again."""
 LAST_PATIENCE = 3.0
@@ -45,6 +50,8 @@ class Writer:
     def __init__(self, database_url: str) -> None:
         self._queue: deque[_Group] = deque()
         self._waiting = 0
+        self._untold: list[tuple[_Group, list[Result]]] = []
+        self._cost = 0.0
         self._wake = asyncio.Event()
         self._closing = False
         self._committer = Committer(database_url)
@@ -65,15 +72,11 @@ class Writer:
         finally:
             await self._committer.close()
 
-    async def append_all(self, requests: Sequence[Request]) -> list[Result]:
-        """Commit `requests` in one transaction; a result for each, in order.
+    async def append(self, encoded: Sequence[Encoded | AnjuError]) -> list[Result]:
+        """Commit the requests in one transaction; a result for each, in order. What could not be encoded is its own result.
 
         BusyError if too much waits already; UnavailableError if the log is closing, or the database stays lost.
         """
-        return await self.append_encoded([encode(request) for request in requests])
-
-    async def append_encoded(self, encoded: Sequence[Encoded | AnjuError]) -> list[Result]:
-        """As `append_all`, for requests that are encoded already; what could not be encoded is its own result."""
         if self._closing or self._task is None or self._task.done():
             raise UnavailableError("the log is closed: nothing more is appended by this process")
         ready = [request for request in encoded if isinstance(request, Encoded)]
@@ -98,35 +101,59 @@ class Writer:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            groups = [self._queue.popleft()]
-            size = groups[0].size
-            while self._queue and size + self._queue[0].size <= LARGEST_BATCH:
-                groups.append(self._queue.popleft())
-                size += groups[-1].size
-            await self._settle(groups)
-            self._waiting -= size
+            settling = asyncio.create_task(self._settle(self._next()), name="log-commit")
+            await asyncio.sleep(0)  # now it is with the database, and the callers before may go on
+            self._tell()
+            self._untold = await settling
+            if not self._queue:
+                self._tell()
 
-    async def _settle(self, groups: Sequence[_Group]) -> None:
-        """Commit the groups' requests and tell the callers. A lost connection is tried again: the request ids say what was done."""
+    def _next(self) -> list[_Group]:
+        """What goes into the next commit; at least one group."""
+        most = LARGEST_BATCH
+        if self._cost < CHEAP:
+            untold = sum(group.size for group, _ in self._untold)
+            most = min(most, max(WORTH_IT, (self._waiting + untold) // 2))
+        groups = [self._queue.popleft()]
+        size = groups[0].size
+        while self._queue and size + self._queue[0].size <= most:
+            groups.append(self._queue.popleft())
+            size += groups[-1].size
+        self._waiting -= size
+        return groups
+
+    def _tell(self) -> None:
+        """Give the callers of the last commit their results."""
+        for group, results in self._untold:
+            if not group.done.done():
+                group.done.set_result(results)
+        self._untold = []
+
+    async def _settle(self, groups: Sequence[_Group]) -> list[tuple[_Group, list[Result]]]:
+        """Commit the groups' requests; what each group is to be told, unless it was told that this failed.
+
+        A lost connection is tried again: the request ids say what was done.
+        """
         requests = [request for group in groups for request in group.requests]
         pause = 0.05
         while True:
+            began = time.perf_counter()
             try:
                 results = iter(await self._committer.commit(requests))
             except LOST as error:
                 self._committer.forget()
                 if self._give_up(groups, error):
-                    return
+                    return []
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 1.0)
             except asyncpg.PostgresError as error:
                 self._committer.forget()
                 _fail(groups, str(refusal("nothing was appended: the database refuses", error)))
-                return
+                return []
             except UnavailableError as error:  # it answers, and does not let us in
                 self._committer.forget()
                 _fail(groups, str(error))
-                return
+                return []
             except BaseException as error:
                 # A bug or a cancelled task: nobody may wait for ever for a writer that is gone, nor for the lock it held.
                 self._committer.forget()
@@ -135,11 +162,8 @@ class Writer:
                 _fail(waiting, f"the log's writer stopped: {error!r}; nothing of this was acknowledged")
                 raise
             else:
-                for group in groups:
-                    outcome = [next(results) for _ in group.requests]
-                    if not group.done.done():
-                        group.done.set_result(outcome)
-                return
+                self._cost = (time.perf_counter() - began) / sum(group.size for group in groups)
+                return [(group, [next(results) for _ in group.requests]) for group in groups]
 
     def _give_up(self, groups: Sequence[_Group], error: BaseException) -> bool:
         """Tell the callers that waited long enough for a lost database; whether `groups`, the oldest, were among them."""

@@ -100,7 +100,7 @@ class AggregateBridge(AggregateRecorder):
             for event in stored_events
         ]
         try:
-            (result,) = self._loop.run(next(self._turns).append_encoded([Encoded(uuid4(), rows, "{}")]))
+            (result,) = self._loop.run(next(self._turns).append([Encoded(uuid4(), rows, "{}")]))
         except UnavailableError as error:
             raise OperationalError(str(error)) from error
         if isinstance(result, ConflictError):

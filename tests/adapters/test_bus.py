@@ -311,7 +311,9 @@ async def test_a_wrong_password_is_said_to_be_one(nats_url):
 
 async def test_a_server_that_hangs_up_before_its_refusal_is_read_is_said_to_have_refused():
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b'INFO {"server_id":"x","version":"2.12.0","auth_required":true,"max_payload":1048576}\r\n')
+        writer.write(
+            b'INFO {"server_id":"x","version":"2.12.0","auth_required":true,"max_payload":1048576}\r\n'
+        )
         await reader.readuntil(b"PING\r\n")
         now = struct.pack("ii", 1, 0)
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
