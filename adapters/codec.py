@@ -13,6 +13,7 @@ from adapters.sealing import Sealed
 from adapters.upcast import PREFIX, stamp, upcast, upcasters
 from domain.errors import CorruptError, InvalidError
 from domain.model import EVENTS
+from domain.personal import require_key_scope
 from domain.ports import Event
 
 LARGEST = 1 << 20
@@ -35,7 +36,7 @@ def _write(value: object) -> _Box:
 
 def _restore(_type: type[Any], value: Any) -> Sealed:
     box = msgspec.convert(value, _Box)
-    return Sealed(box.scope, box.key, box.sealed)
+    return Sealed(require_key_scope(box.scope), box.key, box.sealed)
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_write)

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.errors import CorruptError, InvalidError, RuleError
 from domain.model import EVENTS
-from domain.personal import Personal
+from domain.personal import KeyScope, Personal
 from domain.ports import Event
 
 NONCE = 12
@@ -48,8 +48,9 @@ class Sealed(Personal):
     key: UUID
     box: bytes
 
-    def __init__(self, scope: str, key: UUID, box: bytes) -> None:
-        super().__init__(scope, None)
+    def __init__(self, scope: KeyScope, key: UUID, box: bytes) -> None:
+        object.__setattr__(self, "_scope", scope)  # it was looked at when the value was made
+        object.__setattr__(self, "_text", None)
         object.__setattr__(self, "key", key)
         object.__setattr__(self, "box", box)
 

@@ -1,7 +1,7 @@
 """The key vault: one data key for each scope, wrapped in PostgreSQL, unwrapped here for a moment.
 
 Destroying a key is not done here: appending `key.destroyed` does it, in one transaction (migrations/versions/v0003_vault.sql), and
-its NOTIFY on the channel `keys` makes every process forget what it has unwrapped. A lost NOTIFY costs LIFETIME at most.
+its NOTIFY on the channel `keys` makes every process forget what it has unwrapped. After a lost NOTIFY nothing is opened for longer than LIFETIME.
 """
 
 import asyncio
@@ -26,7 +26,9 @@ from domain.errors import CorruptError, UnavailableError
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
 LIFETIME = 1.0
-"""Seconds for which an unwrapped key is used without asking the database whether it still is there."""
+"""Seconds for which an unwrapped key opens what is sealed without asking the database whether it still is there."""
+SEALING_LIFETIME = 60.0
+"""The same for sealing: what is sealed with a key that is destroyed opens nowhere, so it is erased as it is written."""
 LARGEST = 10_000
 """Unwrapped keys in memory, at most."""
 
@@ -41,7 +43,7 @@ class Vault:
         self._ring: Keyring | None = None
         self._next: tuple[set[str], asyncio.Task[Keys]] | None = None
         self._one_at_a_time = asyncio.Lock()
-        self._known: OrderedDict[str, tuple[DataKey | None, float]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[DataKey | None, float]] = OrderedDict()  # and when it was found
 
     async def for_reading(self, scopes: AbstractSet[str]) -> Keys:
         """The key of each scope, None if it is destroyed. CorruptError if the vault has lost one; UnavailableError."""
@@ -55,7 +57,7 @@ class Vault:
 
     async def for_writing(self, scopes: AbstractSet[str]) -> Keys:
         """The key of each scope, made if there is none yet, None if it is destroyed. UnavailableError, and nothing is made."""
-        found = self._cached(scopes)
+        found = self._cached(scopes, SEALING_LIFETIME)
         if missing := scopes - found.keys():
             made = await self._make_together(missing)
             found |= {scope: made[scope] for scope in missing}
@@ -103,16 +105,18 @@ class Vault:
                 found |= await self._find(scopes - found.keys())
             return found
 
-    def _cached(self, scopes: AbstractSet[str]) -> dict[str, DataKey | None]:
-        now = self._clock()
-        return {scope: known[0] for scope in scopes if (known := self._known.get(scope)) and now < known[1]}
+    def _cached(self, scopes: AbstractSet[str], lifetime: float) -> dict[str, DataKey | None]:
+        oldest = self._clock() - lifetime
+        return {
+            scope: known[0] for scope in scopes if (known := self._known.get(scope)) and oldest < known[1]
+        }
 
     async def _find(self, scopes: AbstractSet[str]) -> dict[str, DataKey | None]:
         now = self._clock()
-        found = self._cached(scopes)
+        found = self._cached(scopes, LIFETIME)
         if missing := scopes - found.keys():
             rows = await self._fetch(SQL.keys.sql, list(missing))
-            found |= self._remember(await self._unwrapped(rows), now + LIFETIME)
+            found |= self._remember(await self._unwrapped(rows), now)
         return found
 
     async def _make(self, scopes: Iterable[str]) -> dict[str, DataKey | None]:
@@ -136,7 +140,7 @@ class Vault:
                 keys: dict[str, DataKey | None] = {
                     row["scope"]: DataKey(row["key_id"], AESGCM(new[row["scope"]][1])) for row in made
                 }
-                return self._remember(keys, now + LIFETIME)
+                return self._remember(keys, now)
         raise AssertionError("unreachable")
 
     async def _unwrapped(self, rows: Iterable[Any]) -> dict[str, DataKey | None]:
@@ -153,9 +157,9 @@ class Vault:
                 keys[scope] = DataKey(key_id, AESGCM(secret))
         return keys
 
-    def _remember(self, keys: dict[str, DataKey | None], until: float) -> dict[str, DataKey | None]:
+    def _remember(self, keys: dict[str, DataKey | None], found_at: float) -> dict[str, DataKey | None]:
         for scope, key in keys.items():
-            self._known[scope] = key, until
+            self._known[scope] = key, found_at
             self._known.move_to_end(scope)
         while len(self._known) > LARGEST:
             self._known.popitem(last=False)

@@ -4,6 +4,7 @@ Each request succeeds or fails alone: under the lock everything that could refus
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ PATIENCE = 30.0
 """Seconds after which a caller is told that the database is lost; until then it is tried again."""
 LAST_PATIENCE = 3.0
 """The same, once the writer is closing."""
+
+logger = logging.getLogger("anju.log")
 
 
 @dataclass(slots=True)
@@ -101,10 +104,14 @@ class Writer:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            settling = asyncio.create_task(self._settle(self._next()), name="log-commit")
-            await asyncio.sleep(0)  # now it is with the database, and the callers before may go on
-            self._tell()
-            self._untold = await settling
+            groups = self._next()
+            if not self._untold:
+                self._untold = await self._settle(groups)
+            else:
+                settling = asyncio.create_task(self._settle(groups), name="log-commit")
+                await asyncio.sleep(0)  # now it is with the database, and the callers before may go on
+                self._tell()
+                self._untold = await settling
             if not self._queue:
                 self._tell()
 
@@ -154,8 +161,16 @@ class Writer:
                 self._committer.forget()
                 _fail(groups, str(error))
                 return []
+            except Exception as error:
+                self._committer.forget()
+                logger.exception("a defect of the writer")
+                _fail(
+                    groups,
+                    f"a defect of Anju stopped this commit ({error!r}): repeat the request with the same id",
+                )
+                return []
             except BaseException as error:
-                # A bug or a cancelled task: nobody may wait for ever for a writer that is gone, nor for the lock it held.
+                # A cancelled task: nobody may wait for ever for a writer that is gone, nor for the lock it held.
                 self._committer.forget()
                 waiting = [*groups, *self._queue]
                 self._queue.clear()

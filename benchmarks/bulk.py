@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import asyncpg
 import uvloop
-from append import incident
+from common import incident
 from harness import Row, arguments, compare, show
 
 from adapters.database import connect, create_pool

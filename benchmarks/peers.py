@@ -11,19 +11,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import uvloop
-from append import incident, ours
+from append import ours
+from common import migrated, opened, reported
 from harness import Row, arguments, compare, show
-
-from adapters.database import create_pool
-from adapters.embedded import postgres
-from adapters.event_log import event_log
-from adapters.migrate import migrate
 
 CLIENTS = 64
 COUNT = 6_400
 EMMETT = ("@event-driven-io/emmett@0.42.0", "@event-driven-io/emmett-postgresql@0.42.0")
 CRUD = """
-create table crud_incidents (id uuid primary key, site_id uuid, township text, category text, source text, description text,
+create table crud_incidents (id uuid primary key, site_id uuid, township text, category text, source text, description text, reporter text,
                              state text, reported_at timestamptz, version int);
 create index on crud_incidents (site_id, reported_at);
 create table crud_audit (id bigint generated always as identity primary key, incident_id uuid, actor text, action text,
@@ -37,16 +33,17 @@ async def crud(url: str) -> float:
 
     async def client() -> None:
         for _ in range(COUNT // CLIENTS):
-            made = incident()
+            made = reported()
             async with pool.acquire() as connection, connection.transaction():
                 await connection.execute(
-                    "insert into crud_incidents values ($1, $2, $3, $4, $5, $6, $7, $8, 1)",
+                    "insert into crud_incidents values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)",
                     made.id,
                     made.site_id,
                     made.township,
                     made.category,
                     made.source,
                     made.description,
+                    made.reporter.text,
                     made.state,
                     made.created_on,
                 )
@@ -88,13 +85,13 @@ async def emmett(folder: Path, url: str) -> float:
 
 async def main() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as node:
-        async with postgres(Path(folder)) as server:
-            await asyncio.to_thread(migrate, server.url)
+        async with migrated() as server:
             admin = await asyncpg.connect(server.url)
             await admin.execute(CRUD)
             await admin.execute("create database emmett")
             await admin.close()
-            async with create_pool(server.url) as pool, event_log(pool, server.url) as log:
+            async with opened(server.url, Path(folder) / "keys") as log:
+                await ours(log, CLIENTS, COUNT)  # every resident has reported once
                 what = f"appends a second, {CLIENTS} clients; peer:"
                 rows = [
                     await compare(

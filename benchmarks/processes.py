@@ -9,24 +9,22 @@ from pathlib import Path
 
 import uvloop
 from append import ours
+from common import migrated, opened
 from harness import Row, arguments, compare, show
 
-from adapters.database import create_pool
-from adapters.embedded import postgres
-from adapters.event_log import PostgresLog, event_log
-from adapters.migrate import migrate
+from adapters.event_log import PostgresLog
 from adapters.tail import Tail
 from adapters.verify import verify
 from domain.model import EVENTS
 
-APPENDS = 10_000
-"""In one run; ten runs make the 100,000 that the reader follows."""
+APPENDS = 20_000
+"""In one run; ten runs make the 200,000 that the reader follows."""
 
 
-def _process(url: str, clients: int, appends: int, barrier: Barrier) -> None:
+def _process(url: str, keys: Path, clients: int, appends: int, barrier: Barrier) -> None:
     async def append() -> None:
-        async with create_pool(url) as pool, event_log(pool, url) as log:
-            await ours(log, clients, clients * 4)  # connected, its statements prepared
+        async with opened(url, keys) as log:
+            await ours(log, clients, 4000)  # connected, its statements prepared, the residents known
             await asyncio.to_thread(barrier.wait)
             await ours(log, clients, appends)
             await asyncio.to_thread(barrier.wait)
@@ -34,12 +32,14 @@ def _process(url: str, clients: int, appends: int, barrier: Barrier) -> None:
     uvloop.run(append())
 
 
-async def processes(url: str, number: int, clients: int) -> float:
+async def processes(url: str, keys: Path, number: int, clients: int) -> float:
     """Appends a second of `number` processes with `clients` each."""
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(number + 1)
     each = APPENDS // number
-    started = [context.Process(target=_process, args=(url, clients, each, barrier)) for _ in range(number)]
+    started = [
+        context.Process(target=_process, args=(url, keys, clients, each, barrier)) for _ in range(number)
+    ]
     for process in started:
         process.start()
     await asyncio.to_thread(barrier.wait)
@@ -64,19 +64,16 @@ async def follow(log: PostgresLog, tail: Tail, seen: list[int]) -> None:
 
 async def main() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        async with postgres(Path(folder)) as server:
-            await asyncio.to_thread(migrate, server.url)
-            async with (
-                create_pool(server.url) as pool,
-                event_log(pool, server.url) as log,
-                Tail(server.url) as tail,
-            ):
+        keys = Path(folder) / "keys"
+        async with migrated() as server, opened(server.url, keys) as log:
+            await ours(log, 64, 6400)  # every resident has reported once
+            async with Tail(server.url) as tail:
                 seen: list[int] = []
                 reader = asyncio.create_task(follow(log, tail, seen))
                 row = await compare(
                     "appends a second: four processes x 16 clients; peer: one process x 64",
-                    lambda: processes(server.url, 4, 16),
-                    lambda: processes(server.url, 1, 64),
+                    lambda: processes(server.url, keys, 4, 16),
+                    lambda: processes(server.url, keys, 1, 64),
                     at_least=1.0,
                 )
                 last = await log.position()

@@ -8,14 +8,12 @@ import asyncio
 import statistics
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
 
 import asyncpg
 import uvloop
-from eventsourcing.application import Application
+from common import BY, NOW, SITE, Stock, incident, stock
 from harness import Row, arguments, compare, show
 
 from adapters.database import create_pool
@@ -23,15 +21,12 @@ from adapters.embedded import postgres
 from adapters.event_log import PostgresLog, event_log
 from adapters.migrate import migrate
 from domain.gatepass import Credential, Decision, GatePass
-from domain.incident import Incident, Source
+from domain.incident import Incident
 from domain.people import Person, Role
 from domain.ports import Request
-from domain.site import Direction, Site
+from domain.site import Direction
 
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-BY = Person("bench", frozenset({Role.ADMIN, Role.INTAKE}), units=frozenset({"water"}))
 VERIFIER = Person("verifier", frozenset({Role.VERIFIER}))
-SITE = Site.plan(code="bench", name="bench", township="bench", by=BY, at=NOW)
 INCIDENTS = 40
 PASSES = 36_000
 LENGTH = 100
@@ -40,21 +35,9 @@ PAGE = 2000
 LOADS = 300
 
 
-class Stock(Application):
-    """The stock application with its own transcoder (which leaves a StrEnum as text); its table is `stock_events`."""
-
-
-def incident(length: int = LENGTH) -> Incident:
+def long_incident(length: int = LENGTH) -> Incident:
     """An incident of `length` events: it is handled and sent back until it has them."""
-    made = Incident.report(
-        id=uuid4(),
-        site=SITE,
-        by=BY,
-        at=NOW,
-        source=Source.CITIZEN,
-        category="noise",
-        description="夜间施工噪声, from about eleven at night until after one, on the east side",
-    )
+    made = incident()
     made.accept(by=BY, at=NOW)
     made.dispatch(by=BY, at=NOW, lead_unit="water")
     made.sign(by=BY, at=NOW)
@@ -89,24 +72,10 @@ def gate_pass() -> GatePass:
     )
 
 
-def stock(url: str) -> Stock:
-    parts = urlsplit(url)
-    return Stock(
-        env={
-            "PERSISTENCE_MODULE": "eventsourcing.postgres",
-            "POSTGRES_DBNAME": parts.path.lstrip("/"),
-            "POSTGRES_HOST": parse_qs(parts.query)["host"][0],
-            "POSTGRES_PORT": "5432",
-            "POSTGRES_USER": parts.username or "",
-            "POSTGRES_PASSWORD": "",
-        }
-    )
-
-
 async def fill(log: PostgresLog, application: Stock) -> UUID:
     """The same events on both sides, incidents among passes; the id of one incident."""
     for _ in range(INCIDENTS):
-        case = incident()
+        case = long_incident()
         made = [case, *(gate_pass() for _ in range(PASSES // INCIDENTS))]
         events = [aggregate.collect_events() for aggregate in made]
         await log.append_all([Request(uuid4(), found, {"correlation": "bench"}) for found in events])

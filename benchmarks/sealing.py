@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import uvloop
-from append import BY, NOW, SITE
+from common import TEXT, PersonalAsText, incident, migrated, opened
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.cryptography import AESCipher
 from eventsourcing.persistence import DatetimeAsISO, JSONTranscoder, Mapper, UUIDAsHex
@@ -22,42 +22,13 @@ from eventsourcing.utils import Environment
 from harness import Row, arguments, compare, show
 
 from adapters import codec, sealing
-from adapters.database import create_pool
-from adapters.embedded import postgres
-from adapters.event_log import PostgresLog, event_log
-from adapters.migrate import migrate
+from adapters.event_log import PostgresLog
 from adapters.sealing import DataKey
-from adapters.vault import Vault
-from domain.incident import Incident, Source
 from domain.personal import Personal, of_subject
 from domain.ports import Request
 
-TEXT = "李某, 13900001111"
 COUNT, CLIENTS, APPENDS = 20_000, 64, 6_400
 SCOPE = of_subject(uuid4())
-
-
-def incident(reporter):
-    return Incident.report(
-        id=uuid4(),
-        site=SITE,
-        by=BY,
-        at=NOW,
-        source=Source.CITIZEN,
-        category="noise",
-        description="夜间施工噪声, from about eleven at night until after one, on the east side",
-        reporter=reporter,
-    )
-
-
-class PersonalAsText:
-    type, name = Personal, "personal"
-
-    def encode(self, value):
-        return [value.scope, value.text]
-
-    def decode(self, data):
-        return Personal(*data)
 
 
 def stock():
@@ -128,27 +99,22 @@ def appends(log: PostgresLog, reporter):
 async def main() -> list[Row]:
     rows = await in_memory()
     with tempfile.TemporaryDirectory() as folder:
-        async with postgres(Path(folder)) as server:
-            await asyncio.to_thread(migrate, server.url)
-            async with (
-                create_pool(server.url) as pool,
-                event_log(pool, server.url, Vault(pool, Path(folder) / "master-keys")) as log,
-            ):
-                anonymous = appends(log, lambda: None)
-                rows += [
-                    await compare(
-                        f"appends a second, {CLIENTS} clients: one person; peer: anonymous",
-                        appends(log, lambda: Personal(SCOPE, TEXT)),
-                        anonymous,
-                        at_least=0.5,
-                    ),
-                    await compare(
-                        f"appends a second, {CLIENTS} clients: a new person each; peer: anonymous",
-                        appends(log, lambda: Personal(of_subject(uuid4()), TEXT)),
-                        anonymous,
-                        at_least=0.25,
-                    ),
-                ]
+        async with migrated() as server, opened(server.url, Path(folder) / "keys") as log:
+            anonymous = appends(log, lambda: None)
+            rows += [
+                await compare(
+                    f"appends a second, {CLIENTS} clients: one person; peer: anonymous",
+                    appends(log, lambda: Personal(SCOPE, TEXT)),
+                    anonymous,
+                    at_least=0.5,
+                ),
+                await compare(
+                    f"appends a second, {CLIENTS} clients: a new person each; peer: anonymous",
+                    appends(log, lambda: Personal(of_subject(uuid4()), TEXT)),
+                    anonymous,
+                    at_least=0.25,
+                ),
+            ]
     return rows
 
 

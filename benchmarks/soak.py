@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import uvloop
-from append import SITE, incident
+from common import SITE, incident
 from harness import Row, show
 from passes import gate_pass
 

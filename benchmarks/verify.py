@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import uvloop
-from append import BY, NOW, incident
+from common import BY, NOW, incident
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from harness import Row, arguments, compare, show

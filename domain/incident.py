@@ -190,8 +190,7 @@ class Incident(Aggregate):
             township=site.township,
             category=require_code(category, "category"),
             description=require_text(description, "description"),
-            reporter=reporter
-            and Personal(reporter.scope, require_text(reporter.text or "", "reporter", 200)),
+            reporter=reporter and reporter.require("reporter", 200),
         )
 
     def accept(self, *, by: Person, at: datetime) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NewType, NoReturn, Self
 from uuid import UUID
 
 from domain.errors import InvalidError
+from domain.lifecycle import require_text
 from domain.observation import require_code
 
 if TYPE_CHECKING:
@@ -81,6 +82,11 @@ class Personal:
     def redacted(self) -> bool:
         """Whether the key is gone, and the text with it."""
         return self._text is None
+
+    def require(self, what: str, longest: int) -> Self:
+        """This value, trimmed, if its text says something and can be stored; see `require_text`. InvalidError."""
+        text = require_text(self._text or "", what, longest)
+        return self if text == self._text else type(self)(self._scope, text)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Personal) and (self._scope, self._text) == (other._scope, other._text)
