@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid5
+
+from eventsourcing.domain import Aggregate
 
 from domain import policy
 from domain.errors import AnjuError, ConflictError, NotFoundError
 from domain.incident import Incident
 from domain.key import Key, key_id
+from domain.lifecycle import topic_of
 from domain.observation import NAMESPACE
 from domain.ports import Request
 from domain.site import Site
@@ -18,12 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from eventsourcing.domain import Aggregate
-
     from domain.people import Person
     from domain.ports import Appended, EventLog
 
-A = TypeVar("A", Incident, Site, Key)
+A = TypeVar("A", bound=Aggregate)
 
 RETRIES = 5
 """How often a command is decided anew when somebody else was faster and the caller named no version."""
@@ -54,21 +55,37 @@ def subject_id(order: Order) -> UUID:
     return uuid5(NAMESPACE, f"created-by:{order.request_id}")
 
 
+async def create(
+    log: EventLog,
+    order: Order,
+    method: Callable[..., Aggregate],
+    *,
+    site_id: UUID | None = None,
+    **fields: Any,
+) -> Done:
+    """Call `method` (a class method such as `Incident.report`), and append the aggregate that it makes.
+
+    site_id: the site it is made at; `method` takes it as `site`, and the id of the new aggregate as `id`.
+    """
+    kind: type[Aggregate] = method.__self__  # type: ignore[attr-defined]  # a class method has its class
+    policy.require(order.by, f"{topic_of(kind)}.{method.__name__}")
+    if site_id is not None:
+        site = await log.load(Site, site_id)
+        policy.require_place(order.by, site)
+        fields |= {"site": site, "id": subject_id(order)}
+    made: Any = method(by=order.by, at=order.at, **fields)
+    policy.require_place(order.by, made)
+    return await _append(log, order, made)
+
+
 async def report_incident(log: EventLog, order: Order, *, site_id: UUID, **fields: Any) -> Done:
     """上报: see `Incident.report` for the fields."""
-    policy.require(order.by, "incident.report")
-    site = await log.load(Site, site_id)
-    policy.require_scope(order.by, site.township, site.id)
-    incident = Incident.report(id=subject_id(order), site=site, by=order.by, at=order.at, **fields)
-    return await _append(log, order, incident)
+    return await create(log, order, Incident.report, site_id=site_id, **fields)
 
 
 async def plan_site(log: EventLog, order: Order, *, code: str, name: str, township: str) -> Done:
     """A new site; see `Site.plan`."""
-    policy.require(order.by, "site.plan")
-    site = Site.plan(code=code, name=name, township=township, by=order.by, at=order.at)
-    policy.require_scope(order.by, township, site.id)
-    return await _append(log, order, site)
+    return await create(log, order, Site.plan, code=code, name=name, township=township)
 
 
 async def act(
@@ -87,14 +104,14 @@ async def act(
     ConflictError if `expected_version` is given and is not the version it has. Without one, a race is decided anew.
     `begin` makes the aggregate that is not there yet; without it there is a NotFoundError.
     """
-    policy.require(order.by, f"{kind.TOPIC}.{method.__name__}")
+    policy.require(order.by, f"{topic_of(kind)}.{method.__name__}")
     for attempt in range(1, RETRIES + 1):
-        aggregate = await _load(log, kind, aggregate_id, begin)
-        _require_place(order.by, aggregate)
+        aggregate: Any = await _load(log, kind, aggregate_id, begin)
+        policy.require_place(order.by, aggregate)
         try:
             if expected_version not in {None, aggregate.version}:
                 raise ConflictError(
-                    f"{kind.TOPIC} {aggregate_id} is at version {aggregate.version}, not {expected_version}: read it again",
+                    f"{topic_of(kind)} {aggregate_id} is at version {aggregate.version}, not {expected_version}: read it again",
                     current=aggregate.version,
                 )
             method(aggregate, by=order.by, at=order.at, **fields)
@@ -133,18 +150,6 @@ async def _load(log: EventLog, kind: type[A], aggregate_id: UUID, begin: Callabl
         if begin is None:
             raise
         return begin()
-
-
-def _require_place(person: Person, aggregate: Incident | Site | Key) -> None:
-    match aggregate:
-        case Incident():
-            policy.require_scope(person, aggregate.township, aggregate.site_id)
-        case Site():
-            policy.require_scope(person, aggregate.township, aggregate.id)
-        case Key():
-            policy.require_city(person, "a key")
-        case _:
-            assert_never(aggregate)
 
 
 async def _append(log: EventLog, order: Order, aggregate: Aggregate) -> Done:

@@ -9,6 +9,7 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 
 from domain.errors import RuleError
+from domain.lifecycle import Step
 from domain.site import Direction, GateMode, SiteState
 
 if TYPE_CHECKING:
@@ -37,10 +38,8 @@ class GatePass(Aggregate):
 
     TOPIC = "gate_pass"
 
-    class Event(Aggregate.Event):
+    class Event(Step):
         """`actor` is the gate, as `gate:<site>.<gate>`."""
-
-        actor: str
 
     class Passed(Event, Aggregate.Created):
         """`timestamp` is when the frame was taken. Neither the face nor anything computed from it is kept.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
 from domain.errors import RuleError
-from domain.lifecycle import advance, require_aware, require_text
+from domain.lifecycle import Step, advance, require_aware, require_text
 from domain.observation import require_code
 from domain.people import Person
 from domain.personal import Personal
@@ -47,15 +46,8 @@ class Incident(Aggregate):
 
     TOPIC = "incident"
 
-    class Event(Aggregate.Event):
-        """`timestamp` is when it happened; `actor` is the person (or device) behind it."""
-
-        TO: ClassVar[IncidentState]
-        FROM: ClassVar[tuple[IncidentState, ...]] = ()
-        actor: str
-
-        def apply(self, aggregate: Incident) -> None:
-            aggregate.state = self.TO
+    class Event(Step):
+        """Of an incident."""
 
     class Reported(Event, Aggregate.Created):
         """已上报. `occurred_at` is when the matter itself happened, at or before the report.

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from eventsourcing.domain import Aggregate
 
 from domain.errors import RuleError
-from domain.lifecycle import require_aware, require_text
+from domain.lifecycle import Step, require_aware, require_text
 from domain.observation import NAMESPACE
 from domain.people import Person
 from domain.personal import require_key_scope
@@ -26,11 +26,11 @@ class Key(Aggregate):
     """
 
     TOPIC = "key"
+    township = None
+    site_id = None
 
-    class Event(Aggregate.Event):
+    class Event(Step):
         """`actor` is the person behind it."""
-
-        actor: str
 
     class Registered(Event, Aggregate.Created):
         """The first decision about this key is about to follow."""

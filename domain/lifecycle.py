@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from eventsourcing.domain import Aggregate
 
 from domain.errors import InvalidError, RuleError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-    from enum import StrEnum
-
-    from eventsourcing.domain import Aggregate
+    from collections.abc import Iterable
 
     from domain.people import Person
 
@@ -22,12 +21,20 @@ YEARS = range(1970, 2200)
 _MINUTE = timedelta(minutes=1)
 
 
-class Transition(Protocol):
-    """An event class that moves its aggregate: `FROM` lists the states it is allowed in, `TO` is the state after it."""
+class Step(Aggregate.Event):
+    """What every event is: somebody's (`actor`: a person, a device or a worker) at a time (`timestamp`, when it happened).
 
-    TOPIC: str
-    FROM: tuple[StrEnum, ...]
-    TO: StrEnum
+    FROM: the states it may happen in. TO: the state after it; None where the aggregate stays as it is.
+    """
+
+    TOPIC: ClassVar[str]
+    FROM: ClassVar[tuple[StrEnum, ...]] = ()
+    TO: ClassVar[StrEnum | None] = None
+    actor: str
+
+    def apply(self, aggregate: Any) -> None:
+        if self.TO is not None:
+            aggregate.state = self.TO
 
 
 def advance(aggregate: Aggregate, event_class: type[Any], *, by: Person, at: datetime, **fields: Any) -> None:
@@ -71,6 +78,12 @@ def require_text(value: str, what: str, longest: int = 2000) -> str:
     return text
 
 
-def transitions(events: Sequence[type[Any]]) -> list[tuple[str, str, str]]:
-    """The table that the event classes make: (from, topic, to), a row each."""
-    return [(str(source), event.TOPIC, str(event.TO)) for event in events for source in event.FROM]
+def topic_of(kind: type[Aggregate]) -> str:
+    """The first word of the names of the aggregate's commands, such as `incident`."""
+    topic: str = kind.TOPIC  # type: ignore[attr-defined]  # every aggregate of the domain has one
+    return topic
+
+
+def transitions(events: Iterable[type[Step]]) -> list[tuple[str, str, str]]:
+    """The table that the event classes make: (from, topic, to), a row each; `to` is `from` where the aggregate stays."""
+    return [(str(source), event.TOPIC, str(event.TO or source)) for event in events for source in event.FROM]

@@ -35,8 +35,8 @@ class Scope:
     township: str | None = None
     site_id: UUID | None = None
 
-    def covers(self, township: str, site_id: UUID) -> bool:
-        """Whether a thing of `township` and `site_id` lies inside."""
+    def covers(self, township: str | None, site_id: UUID | None) -> bool:
+        """Whether a thing of `township` and `site_id` lies inside. One without a site is its township's; without both, the city's."""
         return self.township in (None, township) and self.site_id in (None, site_id)
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from domain.errors import ForbiddenError
-from domain.people import CITY, Role
+from domain.people import Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,14 +45,14 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
 
 
 class Placed(Protocol):
-    """A thing that lies at a site of a township."""
+    """A thing that lies at a site of a township, or (without a site) is a township's, or (without both) the whole city's."""
 
     @property
-    def township(self) -> str:
+    def township(self) -> str | None:
         """The township's code."""
 
     @property
-    def site_id(self) -> UUID:
+    def site_id(self) -> UUID | None:
         """The site's id."""
 
 
@@ -65,15 +65,8 @@ def require(person: Person, command: str) -> None:
         raise ForbiddenError(f"{command} needs one of these roles: {needed}; {person.id} has {held}")
 
 
-def require_scope(person: Person, township: str, site_id: UUID) -> None:
-    """ForbiddenError unless the thing lies inside the person's scope."""
-    if not person.scope.covers(township, site_id):
-        raise ForbiddenError(f"{person.id} is responsible for {person.scope}, and this lies outside")
-
-
-def require_city(person: Person, what: str) -> None:
-    """ForbiddenError unless the person is responsible for the whole city, as a key is of no one place."""
-    if person.scope != CITY:
-        raise ForbiddenError(
-            f"{what} belongs to the whole city; {person.id} is responsible for {person.scope}"
-        )
+def require_place(person: Person, thing: Placed) -> None:
+    """ForbiddenError unless `thing` lies inside the person's scope."""
+    if not person.scope.covers(thing.township, thing.site_id):
+        lies = "this lies outside" if thing.township else "this belongs to the whole city"
+        raise ForbiddenError(f"{person.id} is responsible for {person.scope}, and {lies}")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import Aggregate
 
 from domain.errors import NotFoundError, RuleError
-from domain.lifecycle import advance, require_aware, require_text
+from domain.lifecycle import Step, advance, require_aware, require_text
 from domain.observation import NAMESPACE, require_code
 from domain.people import Person
 
@@ -62,15 +61,8 @@ class Site(Aggregate):
 
     TOPIC = "site"
 
-    class Event(Aggregate.Event):
+    class Event(Step):
         """`actor` is the person behind it."""
-
-        TO: ClassVar[SiteState]
-        FROM: ClassVar[tuple[SiteState, ...]] = ()
-        actor: str
-
-        def apply(self, aggregate: Site) -> None:
-            aggregate.state = self.TO
 
     class Planned(Event, Aggregate.Created):
         """The programme takes the site in."""
@@ -160,6 +152,11 @@ class Site(Aggregate):
             mode=gate.mode,
             direction=gate.direction,
         )
+
+    @property
+    def site_id(self) -> UUID:
+        """Its own id: where it lies."""
+        return self.id
 
     def gate(self, code: str) -> Gate:
         """The gate with this code; NotFoundError names those there are."""

@@ -116,7 +116,7 @@ class Query:
     ) -> list[types.GateTraffic]:
         person = info.context.allow("read.figures")
         place = await info.context.site(site)
-        policy.require_scope(person, place.township, place.id)
+        policy.require_place(person, place)
         start, end = period.checked().moments()
         await info.context.caught_up("gate_traffic", after_position)
         async with info.context.reading() as connection:

@@ -114,9 +114,14 @@ declare
 begin
     select * into head from log_head for update;
     if exists (select from events where request_id = any(requests))
-        or exists ( -- a new aggregate that is there, in any partition: the unique indexes look only into their own
-            select from events where originator_id = any(array(
+        -- A new aggregate that is there, in a partition into which the unique index of its own does not look.
+        or exists (
+            select from events where category = 'gate' and originator_id = any(array(
                 select fresh.id from unnest(originators, versions) as fresh (id, version) where fresh.version = 1)))
+        or exists (
+            select from events where originator_id = any(array(
+                select fresh.id from unnest(originators, versions, topics) as fresh (id, version, topic)
+                 where fresh.version = 1 and fresh.topic like 'gate.%')))
         or exists (
             select from unnest(followed, followed_versions) as predecessor (id, version)
              where not exists (

@@ -1,5 +1,7 @@
 """Who may do what: every role against every command, as it is meant to be."""
 
+from types import SimpleNamespace
+
 import pytest
 from given import person
 
@@ -93,7 +95,7 @@ def test_a_person_acts_inside_their_scope_only(scope, inside):
     somebody = person(Role.INTAKE, scope=scope)
     for place in (("yuhai", HERE), ("yuhai", THERE), ("tangxia", HERE)):
         if place in inside:
-            policy.require_scope(somebody, *place)
+            policy.require_place(somebody, SimpleNamespace(township=place[0], site_id=place[1]))
         else:
             with pytest.raises(ForbiddenError, match="responsible for"):
-                policy.require_scope(somebody, *place)
+                policy.require_place(somebody, SimpleNamespace(township=place[0], site_id=place[1]))
