@@ -1,0 +1,61 @@
+"""Working time: office hours of Chinese working days, with public holidays and make-up days 调休.
+
+The days are those of `chinesecalendar` (the State Council's yearly notices). A year that is not published yet is taken as Monday to
+Friday, so a due time can always be computed; it is stored with the event and never moves afterwards.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import chinese_calendar
+
+ZONE = ZoneInfo("Asia/Shanghai")
+HOURS = ((time(8, 30), time(12, 0)), (time(14, 0), time(17, 30)))
+"""Office hours of a working day: seven in all."""
+DAY = sum(
+    (datetime.combine(date.min, end) - datetime.combine(date.min, start) for start, end in HOURS), timedelta()
+)
+"""Working time of one working day."""
+
+
+@cache
+def is_working_day(day: date) -> bool:
+    """Whether offices are open on `day`."""
+    try:
+        return bool(chinese_calendar.is_workday(day))
+    except NotImplementedError:  # before 2004, or not announced yet
+        return day.weekday() < 5  # noqa: PLR2004  (Saturday)
+
+
+def after_working_time(start: datetime, amount: timedelta) -> datetime:
+    """When `amount` (more than zero) of working time has passed since `start`; in UTC, at the end of the last working minute."""
+    left, moment = amount, start.astimezone(ZONE)
+    day = moment.date()
+    while True:
+        if is_working_day(day):
+            for opens, closes in HOURS:
+                begin = max(moment, datetime.combine(day, opens, ZONE))
+                end = datetime.combine(day, closes, ZONE)
+                if begin >= end:
+                    continue
+                if left <= end - begin:
+                    return (begin + left).astimezone(start.tzinfo)
+                left -= end - begin
+        day += timedelta(days=1)
+
+
+def working_time(start: datetime, end: datetime) -> timedelta:
+    """How much working time lies between `start` and `end`; zero if `end` is not later."""
+    moment, last = start.astimezone(ZONE), end.astimezone(ZONE)
+    found, day = timedelta(), moment.date()
+    while day <= last.date():
+        if is_working_day(day):
+            for opens, closes in HOURS:
+                begin = max(moment, datetime.combine(day, opens, ZONE))
+                until = min(last, datetime.combine(day, closes, ZONE))
+                found += max(until - begin, timedelta())
+        day += timedelta(days=1)
+    return found
