@@ -129,19 +129,25 @@ def work(
     *,
     ingest: Annotated[bool, typer.Option("--ingest", help="Take observations off the bus.")] = False,
     projections: Annotated[bool, typer.Option("--projections", help="Keep the read models up.")] = False,
+    timers: Annotated[bool, typer.Option("--timers", help="Turn passed deadlines into events.")] = False,
 ) -> None:
     """Run the workers (all of them, if none is named) until Ctrl-C."""
     from api import workers
     from api.bootstrap import system
     from api.serving import until_signalled
 
-    every = not (ingest or projections)
+    every = not (ingest or projections or timers)
     settings = configured()
 
     async def main() -> None:
         async with system(settings, with_bus=ingest or every) as running:
             err.print("working (Ctrl-C stops it)")
-            await workers.work(running, ingesting=ingest or every, projecting=projections or every)
+            await workers.work(
+                running,
+                ingesting=ingest or every,
+                projecting=projections or every,
+                timing=timers or every,
+            )
 
     _run(until_signalled(main()))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import Aggregate
 
 from domain import policy
+from domain.deadlines import DEFAULT_LIMITS, Limits
 from domain.errors import AnjuError, ConflictError, NotFoundError
 from domain.incident import Incident
 from domain.key import Key, key_id
@@ -18,7 +20,7 @@ from domain.ports import Request
 from domain.site import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
     from domain.people import Person
@@ -32,12 +34,13 @@ RETRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Who asks, when, and under which id: the same `request_id` given twice is done once."""
+    """Who asks, when, under which id (the same `request_id` given twice is done once) and which time limits."""
 
     by: Person
     at: datetime
     request_id: UUID
     metadata: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +108,102 @@ async def act(
     `begin` makes the aggregate that is not there yet; without it there is a NotFoundError.
     """
     policy.require(order.by, f"{topic_of(kind)}.{method.__name__}")
-    for attempt in range(1, RETRIES + 1):
-        aggregate: Any = await _load(log, kind, aggregate_id, begin)
-        policy.require_place(order.by, aggregate)
+    if "limits" in signature(method).parameters:
+        fields["limits"] = order.limits
+
+    async def load() -> tuple[Any, ...]:
+        return (await _load(log, kind, aggregate_id, begin),)
+
+    def decide(aggregate: Any) -> None:
+        _require_version(aggregate, expected_version)
+        method(aggregate, by=order.by, at=order.at, **fields)
+
+    return await _decide(log, order, load, decide, retries=1 if expected_version is not None else RETRIES)
+
+
+async def merge_incident(log: EventLog, order: Order, incident_id: UUID, *, into: UUID) -> Done:
+    """并案: see `Incident.merge`; both incidents are changed, or neither."""
+    return await _both(log, order, Incident.merge, (incident_id, into), lambda main: {"into": main})
+
+
+async def unmerge_incident(
+    log: EventLog, order: Order, incident_id: UUID, *, main: UUID, reason: str
+) -> Done:
+    """取消并案: see `Incident.unmerge`."""
+    return await _both(
+        log, order, Incident.unmerge, (incident_id, main), lambda found: {"main": found, "reason": reason}
+    )
+
+
+async def _both(
+    log: EventLog,
+    order: Order,
+    method: Callable[..., None],
+    ids: tuple[UUID, UUID],
+    fields: Callable[[Incident], Mapping[str, Any]],
+) -> Done:
+    """Call `method` on one incident with another, which it changes too."""
+    policy.require(order.by, f"{Incident.TOPIC}.{method.__name__}")
+
+    async def load() -> tuple[Incident, Incident]:
+        return await log.load(Incident, ids[0]), await log.load(Incident, ids[1])
+
+    def decide(incident: Incident, other: Incident) -> None:
+        method(incident, by=order.by, at=order.at, **fields(other))
+
+    return await _decide(log, order, load, decide)
+
+
+async def pass_deadline(
+    log: EventLog, order: Order, kind: type[A], aggregate_id: UUID, name: str
+) -> Done | None:
+    """Let time act: the deadline `name` of the aggregate has passed. None if it does not run any more.
+
+    ConflictError if somebody else changed the aggregate meanwhile: ask again.
+    """
+    aggregate: Any = await log.load(kind, aggregate_id)
+    aggregate.pass_deadline(by=order.by, at=order.at, name=name)
+    return await _append(log, order, aggregate) if aggregate.pending_events else None
+
+
+async def _decide(
+    log: EventLog,
+    order: Order,
+    load: Callable[[], Awaitable[tuple[Any, ...]]],
+    decide: Callable[..., None],
+    *,
+    retries: int = RETRIES,
+) -> Done:
+    """Load aggregates, let them decide, append what all of them decided in one request; a race is decided anew.
+
+    The first one is what the order is about.
+    """
+    for attempt in range(1, retries + 1):
+        aggregates = await load()
+        for aggregate in aggregates:
+            policy.require_place(order.by, aggregate)
+        first = aggregates[0]
         try:
-            if expected_version not in {None, aggregate.version}:
-                raise ConflictError(
-                    f"{topic_of(kind)} {aggregate_id} is at version {aggregate.version}, not {expected_version}: read it again",
-                    current=aggregate.version,
-                )
-            method(aggregate, by=order.by, at=order.at, **fields)
+            decide(*aggregates)
         except AnjuError:
-            earlier = await log.find(order.request_id, aggregate_id)
+            earlier = await log.find(order.request_id, first.id)
             if earlier is None:
                 raise
-            return Done(aggregate_id, aggregate.version, earlier.last, repeated=True)
+            return Done(first.id, first.version, earlier.last, repeated=True)
         try:
-            return await _append(log, order, aggregate)
+            return await _append(log, order, *aggregates)
         except ConflictError:
-            if expected_version is not None or attempt == RETRIES:
+            if attempt == retries:
                 raise
     raise AssertionError("unreachable")
+
+
+def _require_version(aggregate: Any, expected: int | None) -> None:
+    if expected not in {None, aggregate.version}:
+        raise ConflictError(
+            f"{topic_of(type(aggregate))} {aggregate.id} is at version {aggregate.version}, not {expected}: read it again",
+            current=aggregate.version,
+        )
 
 
 async def decide_key(
@@ -152,7 +230,9 @@ async def _load(log: EventLog, kind: type[A], aggregate_id: UUID, begin: Callabl
         return begin()
 
 
-async def _append(log: EventLog, order: Order, aggregate: Aggregate) -> Done:
-    request = Request(order.request_id, aggregate.collect_events(), order.metadata)
-    result: Appended = await log.append(request)
-    return Done(aggregate.id, aggregate.version, result.last, result.repeated)
+async def _append(log: EventLog, order: Order, *aggregates: Any) -> Done:
+    """Append what the aggregates decided in one request."""
+    events = [event for aggregate in aggregates for event in aggregate.collect_events()]
+    result: Appended = await log.append(Request(order.request_id, events, order.metadata))
+    first = aggregates[0]
+    return Done(first.id, first.version, result.last, result.repeated)

@@ -1,17 +1,20 @@
-"""Incident 事件: a report that a governance centre takes in, hands to a unit and sees closed."""
+"""Incident 事件: a report that a governance centre takes in, hands to units and sees closed."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
+from domain.deadlines import DEFAULT_LIMITS, Deadline, Limits, Timed, Urgency, without
+from domain.deadlines import passed as passed_deadline
 from domain.errors import RuleError
-from domain.lifecycle import Step, advance, require_aware, require_text
+from domain.lifecycle import Step, advance, require_aware, require_digest, require_state, require_text
 from domain.observation import require_code
-from domain.people import Person
+from domain.people import Person, Role
 from domain.personal import Personal
 from domain.site import Site
 
@@ -20,12 +23,18 @@ class IncidentState(StrEnum):
     """Where an incident stands; exactly one at a time."""
 
     REPORTED = "REPORTED"  # 已上报
+    REJECTED = "REJECTED"  # 不予受理
+    MERGED = "MERGED"  # 并案
     ACCEPTED = "ACCEPTED"  # 受理
     DISPATCHED = "DISPATCHED"  # 分流交办
+    RETURN_REQUESTED = "RETURN_REQUESTED"  # 申请退单
     SIGNED = "SIGNED"  # 签收
     HANDLING = "HANDLING"  # 处置
     VERIFYING = "VERIFYING"  # 核查
     CLOSED = "CLOSED"  # 办结
+    EVALUATED = "EVALUATED"  # 评价
+    REOPENED = "REOPENED"  # 重开
+    ARCHIVED = "ARCHIVED"  # 归档
 
 
 class Source(StrEnum):
@@ -38,11 +47,49 @@ class Source(StrEnum):
     OPEN311 = "OPEN311"
 
 
+class Leg(StrEnum):
+    """How far one unit is with its part."""
+
+    DISPATCHED = "DISPATCHED"
+    SIGNED = "SIGNED"
+    DONE = "DONE"
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """An extension that was asked for, by whom, and is not decided yet."""
+
+    until: datetime
+    asked_by: str
+
+
 S = IncidentState
+WITH_UNITS = (S.DISPATCHED, S.SIGNED, S.HANDLING)
+OPEN = (
+    S.REPORTED,
+    S.ACCEPTED,
+    S.DISPATCHED,
+    S.RETURN_REQUESTED,
+    S.SIGNED,
+    S.HANDLING,
+    S.VERIFYING,
+    S.REOPENED,
+)
+"""The states of an incident that somebody still has to do something about."""
+KEPT = (*OPEN, S.CLOSED, S.EVALUATED)
+"""The states in which something can be added to it."""
+REOPENING_WINDOW = timedelta(days=30)
+"""How long after closing a reporter may have it reopened; a supervisor always may."""
+BEST = 5
+"""The best of the five levels of an evaluation 评价: 5 very satisfied, 3 neither, 1 very dissatisfied."""
 
 
 class Incident(Aggregate):
-    """One incident. `round` counts how often it went back to HANDLING after a failed verification, from 1."""
+    """One incident. `round` counts from 1 how often it was handled anew: after a failed verification, or reopened.
+
+    legs: the units that take part, the lead unit 主办 and those assisting 协办, and how far each is. handlers: everybody who worked on
+    it, in any round. deadlines: those that run.
+    """
 
     TOPIC = "incident"
 
@@ -52,7 +99,7 @@ class Incident(Aggregate):
     class Reported(Event, Aggregate.Created):
         """已上报. `occurred_at` is when the matter itself happened, at or before the report.
 
-        reporter: who reported it and how to reach them, if they said; stored sealed.
+        reporter: who reported it and how to reach them, if they said; stored sealed. alarm_id: the alarm that raised it.
         """
 
         TOPIC = "incident.reported"
@@ -64,6 +111,9 @@ class Incident(Aggregate):
         category: str
         description: str
         reporter: Personal | None = None
+        urgency: Urgency = Urgency.NORMAL
+        confidential: bool = False
+        alarm_id: UUID | None = None
 
     Created = Reported
 
@@ -73,22 +123,162 @@ class Incident(Aggregate):
         TOPIC = "incident.accepted"
         FROM, TO = (S.REPORTED,), S.ACCEPTED
 
-    class Dispatched(Event):
-        """分流交办: the clock of the unit starts here, not at sign-in."""
+    class Rejected(Event):
+        """不予受理: not the centre's business; the reporter is told why."""
+
+        TOPIC = "incident.rejected"
+        FROM, TO = (S.REPORTED,), S.REJECTED
+        reason: str
+
+    class Merged(Event):
+        """并案: it is the same matter as `into`, and goes on there."""
+
+        TOPIC = "incident.merged"
+        FROM, TO = (S.REPORTED,), S.MERGED
+        into: UUID
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            aggregate.merged_into = self.into
+
+    class DuplicateAdded(Event):
+        """The other end of a merger: `duplicate` is the same matter as this."""
+
+        TOPIC = "incident.duplicate_added"
+        FROM = KEPT
+        duplicate: UUID
+
+        def apply(self, aggregate: Incident) -> None:
+            aggregate.duplicates = aggregate.duplicates | {self.duplicate}
+
+    class Unmerged(Event):
+        """取消并案: it turned out to be another matter."""
+
+        TOPIC = "incident.unmerged"
+        FROM, TO = (S.MERGED,), S.REPORTED
+        reason: str
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            aggregate.merged_into = None
+
+    class DuplicateRemoved(Event):
+        """The other end of an undone merger; it may come after the main incident was closed or archived."""
+
+        TOPIC = "incident.duplicate_removed"
+        FROM = (*KEPT, S.ARCHIVED)
+        duplicate: UUID
+
+        def apply(self, aggregate: Incident) -> None:
+            aggregate.duplicates = aggregate.duplicates - {self.duplicate}
+
+    class ClosedOnTheSpot(Event):
+        """自行处置: the grid worker put it right there and then. photo_sha256: digest of the picture that shows it."""
+
+        TOPIC = "incident.closed_on_the_spot"
+        FROM, TO = (S.ACCEPTED, S.REOPENED), S.CLOSED
+        photo_sha256: str
+        note: str
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            aggregate.handlers = aggregate.handlers | {self.actor}
+            aggregate.closed_at = self.timestamp
+
+    class Dispatched(Event, Timed):
+        """分流交办: the clock of the units starts here, not at sign-in."""
 
         TOPIC = "incident.dispatched"
-        FROM, TO = (S.ACCEPTED,), S.DISPATCHED
+        FROM, TO = (S.ACCEPTED, S.REOPENED), S.DISPATCHED
         lead_unit: str
+        assisting: tuple[str, ...] = ()
 
         def apply(self, aggregate: Incident) -> None:
             super().apply(aggregate)
             aggregate.lead_unit = self.lead_unit
+            aggregate.legs = dict.fromkeys((self.lead_unit, *self.assisting), Leg.DISPATCHED)
+            aggregate.extensions = 0
+            aggregate.extension = None
 
-    class Signed(Event):
-        """签收."""
+    class AssistanceAsked(Event, Timed):
+        """One more unit assists 协办."""
+
+        TOPIC = "incident.assistance_asked"
+        FROM = WITH_UNITS
+        unit: str
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            aggregate.legs = aggregate.legs | {self.unit: Leg.DISPATCHED}
+
+    class AssistanceReleased(Event, Timed):
+        """A unit that need not assist after all."""
+
+        TOPIC = "incident.assistance_released"
+        FROM = WITH_UNITS
+        unit: str
+        reason: str
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            aggregate.legs = {unit: leg for unit, leg in aggregate.legs.items() if unit != self.unit}
+
+    class ReturnRequested(Event):
+        """申请退单: the lead unit says that it is not theirs. number: how often it was asked for, from 1."""
+
+        TOPIC = "incident.return_requested"
+        FROM, TO = (S.DISPATCHED, S.SIGNED), S.RETURN_REQUESTED
+        number: int
+        reason: str
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            aggregate.returns_requested = self.number
+            aggregate.return_asked_by = self.actor
+
+    class Returned(Event, Timed):
+        """退单: it is to be dispatched anew."""
+
+        TOPIC = "incident.returned"
+        FROM, TO = (S.RETURN_REQUESTED,), S.ACCEPTED
+        reason: str
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            aggregate.lead_unit = None
+            aggregate.legs = {}
+
+    class ReturnRefused(Event):
+        """强制退回: it stays with the unit, which signs for it (again). Its deadlines were running all the time."""
+
+        TOPIC = "incident.return_refused"
+        FROM, TO = (S.RETURN_REQUESTED,), S.DISPATCHED
+        reason: str
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            aggregate.set_lead(Leg.DISPATCHED)
+
+    class Signed(Event, Timed):
+        """签收 by the lead unit."""
 
         TOPIC = "incident.signed"
         FROM, TO = (S.DISPATCHED,), S.SIGNED
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            aggregate.set_lead(Leg.SIGNED)
+
+    class AssistanceSigned(Event, Timed):
+        """签收 by an assisting unit."""
+
+        TOPIC = "incident.assistance_signed"
+        FROM = WITH_UNITS
+        unit: str
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            aggregate.legs = aggregate.legs | {self.unit: Leg.SIGNED}
 
     class HandlingStarted(Event):
         """处置."""
@@ -100,8 +290,21 @@ class Incident(Aggregate):
             super().apply(aggregate)
             aggregate.handlers = aggregate.handlers | {self.actor}
 
-    class FeedbackGiven(Event):
-        """反馈: what the unit did; it asks for verification."""
+    class AssistanceGiven(Event, Timed):
+        """反馈 of an assisting unit: its part is done."""
+
+        TOPIC = "incident.assistance_given"
+        FROM = WITH_UNITS
+        unit: str
+        result: str
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            aggregate.legs = aggregate.legs | {self.unit: Leg.DONE}
+            aggregate.handlers = aggregate.handlers | {self.actor}
+
+    class FeedbackGiven(Event, Timed):
+        """反馈 of the lead unit, when every assisting one has given its own: what was done; it asks for verification."""
 
         TOPIC = "incident.feedback_given"
         FROM, TO = (S.HANDLING,), S.VERIFYING
@@ -109,10 +312,103 @@ class Incident(Aggregate):
 
         def apply(self, aggregate: Incident) -> None:
             super().apply(aggregate)
+            aggregate.set_lead(Leg.DONE)
             aggregate.handlers = aggregate.handlers | {self.actor}
+            aggregate.extension = None
 
-    class Reworked(Event):
-        """返工: the verification failed, and the unit handles it again."""
+    class ExtensionRequested(Event):
+        """申请延期: the lead unit needs until `until`."""
+
+        TOPIC = "incident.extension_requested"
+        FROM = WITH_UNITS
+        until: datetime
+        reason: str
+
+        def apply(self, aggregate: Incident) -> None:
+            aggregate.extension = Extension(self.until, self.actor)
+
+    class ExtensionGranted(Event, Timed):
+        """延期. number: which one it is since it was dispatched, from 1."""
+
+        TOPIC = "incident.extension_granted"
+        FROM = WITH_UNITS
+        number: int
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            aggregate.extensions = self.number
+            aggregate.extension = None
+
+    class ExtensionRefused(Event):
+        """不同意延期."""
+
+        TOPIC = "incident.extension_refused"
+        FROM = WITH_UNITS
+        reason: str
+
+        def apply(self, aggregate: Incident) -> None:
+            aggregate.extension = None
+
+    class Parked(Event, Timed):
+        """挂账: nothing can be done for now; it is looked at again by the deadline `parking`. The time is counted apart, and shown."""
+
+        TOPIC = "incident.parked"
+        FROM = (S.HANDLING,)
+        reason: str
+
+        def apply(self, aggregate: Incident) -> None:
+            aggregate.resumes_with = aggregate.deadlines
+            super().apply(aggregate)
+            aggregate.parked_at = self.timestamp
+
+    class Unparked(Event, Timed):
+        """销账: work goes on; what was due is due later by as long as it was parked."""
+
+        TOPIC = "incident.unparked"
+        FROM = (S.HANDLING,)
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            assert aggregate.parked_at is not None, "it was parked"
+            aggregate.parked_for += self.timestamp - aggregate.parked_at
+            aggregate.parked_at = None
+            aggregate.resumes_with = ()
+
+    class Supervised(Event):
+        """督办: a supervisor watches it from now on."""
+
+        TOPIC = "incident.supervised"
+        FROM = OPEN
+        note: str
+
+        def apply(self, aggregate: Incident) -> None:
+            aggregate.supervised = True
+
+    class Escalated(Event):
+        """上报: it is taken to the next level. level: 1 the township's leader, 2 the city centre, 3 beyond it."""
+
+        TOPIC = "incident.escalated"
+        FROM = OPEN
+        level: int
+        reason: str
+
+        def apply(self, aggregate: Incident) -> None:
+            aggregate.level = self.level
+
+    class Overdue(Event, Timed):
+        """超期: the deadline `name` passed at `timestamp` (it may have been noticed later)."""
+
+        TOPIC = "incident.overdue"
+        FROM = OPEN
+        name: str
+        rule: str
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            aggregate.overdue = aggregate.overdue | {self.name}
+
+    class Reworked(Event, Timed):
+        """返工: the verification failed, and the lead unit handles it again."""
 
         TOPIC = "incident.reworked"
         FROM, TO = (S.VERIFYING,), S.HANDLING
@@ -120,14 +416,76 @@ class Incident(Aggregate):
 
         def apply(self, aggregate: Incident) -> None:
             super().apply(aggregate)
+            aggregate.set_lead(Leg.SIGNED)
             aggregate.round += 1
 
-    class Closed(Event):
+    class Closed(Event, Timed):
         """办结: the verification passed."""
 
         TOPIC = "incident.closed"
         FROM, TO = (S.VERIFYING,), S.CLOSED
         note: str
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            aggregate.closed_at = self.timestamp
+
+    class Evaluated(Event):
+        """评价 by the reporter, asked in a revisit 回访. rating: 1 to 5."""
+
+        TOPIC = "incident.evaluated"
+        FROM, TO = (S.CLOSED,), S.EVALUATED
+        rating: int
+        note: str
+
+    class Reopened(Event):
+        """重开: a new round; the old closing stays in the history and in the figures of its time."""
+
+        TOPIC = "incident.reopened"
+        FROM, TO = (S.CLOSED, S.EVALUATED), S.REOPENED
+        reason: str
+
+        def apply(self, aggregate: Incident) -> None:
+            super().apply(aggregate)
+            aggregate.round += 1
+            aggregate.lead_unit = None
+            aggregate.legs = {}
+            aggregate.closed_at = None
+
+    class Archived(Event):
+        """归档: nothing is added any more."""
+
+        TOPIC = "incident.archived"
+        FROM, TO = (S.CLOSED, S.EVALUATED), S.ARCHIVED
+
+    class EvidenceAttached(Event):
+        """取证: a picture or a document, by the SHA-256 of its bytes, which lie in the evidence store."""
+
+        TOPIC = "incident.evidence_attached"
+        FROM = KEPT
+        sha256: str
+        media_type: str
+        note: str
+
+        def apply(self, aggregate: Incident) -> None:
+            aggregate.evidence = aggregate.evidence | {self.sha256}
+
+    class Commented(Event):
+        """备注: a remark for everybody who works on it. It names no private person."""
+
+        TOPIC = "incident.commented"
+        FROM = KEPT
+        text: str
+
+    class DisputeOpened(Event):
+        """转矛盾纠纷: behind it is a dispute, which is mediated as one."""
+
+        TOPIC = "incident.dispute_opened"
+        FROM = KEPT
+        dispute_id: UUID
+
+        def apply(self, aggregate: Incident) -> None:
+            aggregate.disputes = aggregate.disputes | {self.dispute_id}
 
     state: IncidentState
 
@@ -141,6 +499,9 @@ class Incident(Aggregate):
         category: str,
         description: str,
         reporter: Personal | None = None,
+        urgency: Urgency = Urgency.NORMAL,
+        confidential: bool = False,
+        alarm_id: UUID | None = None,
     ) -> None:
         self.occurred_at = occurred_at
         self.source = source
@@ -149,9 +510,29 @@ class Incident(Aggregate):
         self.category = category
         self.description = description
         self.reporter = reporter
+        self.urgency = urgency
+        self.confidential = confidential
+        self.alarm_id = alarm_id
         self.lead_unit: str | None = None
+        self.legs: dict[str, Leg] = {}
         self.handlers: frozenset[str] = frozenset()
+        self.deadlines: tuple[Deadline, ...] = ()
+        self.overdue: frozenset[str] = frozenset()
         self.round = 1
+        self.level = 0
+        self.supervised = False
+        self.returns_requested = 0
+        self.extensions = 0
+        self.extension: Extension | None = None
+        self.return_asked_by: str | None = None
+        self.parked_at: datetime | None = None
+        self.parked_for = timedelta()
+        self.resumes_with: tuple[Deadline, ...] = ()
+        self.merged_into: UUID | None = None
+        self.duplicates: frozenset[UUID] = frozenset()
+        self.evidence: frozenset[str] = frozenset()
+        self.disputes: frozenset[UUID] = frozenset()
+        self.closed_at: datetime | None = None
 
     @classmethod
     def report(
@@ -166,6 +547,9 @@ class Incident(Aggregate):
         description: str,
         occurred_at: datetime | None = None,
         reporter: Personal | None = None,
+        urgency: Urgency = Urgency.NORMAL,
+        confidential: bool = False,
+        alarm_id: UUID | None = None,
     ) -> Incident:
         """上报: a new incident at `site`; `occurred_at` is `at` unless the matter happened earlier."""
         happened = require_aware(occurred_at or at)
@@ -183,43 +567,346 @@ class Incident(Aggregate):
             category=require_code(category, "category"),
             description=require_text(description, "description"),
             reporter=reporter and reporter.require("reporter", 200),
+            urgency=urgency,
+            confidential=confidential,
+            alarm_id=alarm_id,
         )
 
     def accept(self, *, by: Person, at: datetime) -> None:
         """受理: the centre takes it on."""
         advance(self, self.Accepted, by=by, at=at)
 
-    def dispatch(self, *, by: Person, at: datetime, lead_unit: str) -> None:
-        """分流交办: hand it to the unit that answers for it."""
-        advance(self, self.Dispatched, by=by, at=at, lead_unit=require_code(lead_unit, "lead unit"))
+    def reject(self, *, by: Person, at: datetime, reason: str) -> None:
+        """不予受理: it is not the centre's business."""
+        advance(self, self.Rejected, by=by, at=at, reason=require_text(reason, "reason"))
 
-    def sign(self, *, by: Person, at: datetime) -> None:
-        """签收: the lead unit has seen it."""
-        self._require_unit(by, "sign for")
-        advance(self, self.Signed, by=by, at=at)
+    def merge(self, *, by: Person, at: datetime, into: Incident) -> None:
+        """并案: the same matter as `into`, where it goes on; both keep the link."""
+        if into.id == self.id:
+            raise RuleError("an incident cannot be merged into itself")
+        if self.duplicates:
+            raise RuleError(
+                f"{len(self.duplicates)} others were merged into this incident: merge those into the other first"
+            )
+        require_state(into, into.DuplicateAdded)
+        advance(self, self.Merged, by=by, at=at, into=into.id)
+        advance(into, into.DuplicateAdded, by=by, at=at, duplicate=self.id)
+
+    def unmerge(self, *, by: Person, at: datetime, main: Incident, reason: str) -> None:
+        """取消并案: it is a matter of its own after all. main: the incident it was merged into."""
+        if self.merged_into != main.id:
+            raise RuleError(f"this incident is not merged into {main.id}")
+        advance(self, self.Unmerged, by=by, at=at, reason=require_text(reason, "reason"))
+        advance(main, main.DuplicateRemoved, by=by, at=at, duplicate=self.id)
+
+    def close_on_the_spot(self, *, by: Person, at: datetime, photo_sha256: str, note: str) -> None:
+        """自行处置: put right there and then, with a picture that shows it."""
+        advance(
+            self,
+            self.ClosedOnTheSpot,
+            by=by,
+            at=at,
+            photo_sha256=require_digest(photo_sha256, "photo"),
+            note=require_text(note, "note"),
+        )
+
+    def dispatch(
+        self,
+        *,
+        by: Person,
+        at: datetime,
+        lead_unit: str,
+        assisting: list[str] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        """分流交办: hand it to the unit that answers for it, and to others that assist."""
+        others = tuple(require_code(unit, "assisting unit") for unit in assisting or ())
+        units = (require_code(lead_unit, "lead unit"), *others)
+        if len(set(units)) < len(units):
+            raise RuleError(f"each unit takes part once; given: {', '.join(units)}")
+        deadlines = tuple(one for unit in units for one in self._deadlines_of(unit, at, limits))
+        advance(
+            self, self.Dispatched, by=by, at=at, lead_unit=lead_unit, assisting=others, deadlines=deadlines
+        )
+
+    def ask_assistance(self, *, by: Person, at: datetime, unit: str, limits: Limits = DEFAULT_LIMITS) -> None:
+        """协办: one more unit assists."""
+        self._require_work("be asked to assist")
+        if require_code(unit, "assisting unit") in self.legs:
+            raise RuleError(f"{unit} takes part in this incident already")
+        deadlines = (*self.deadlines, *self._deadlines_of(unit, at, limits))
+        advance(self, self.AssistanceAsked, by=by, at=at, unit=unit, deadlines=deadlines)
+
+    def release_assistance(self, *, by: Person, at: datetime, unit: str, reason: str) -> None:
+        """An assisting unit is not needed after all."""
+        self._require_work("be released")
+        self._require_assisting(unit)
+        advance(
+            self,
+            self.AssistanceReleased,
+            by=by,
+            at=at,
+            unit=unit,
+            reason=require_text(reason, "reason"),
+            deadlines=without(self.deadlines, f"sign:{unit}", f"handle:{unit}"),
+        )
+
+    def request_return(self, *, by: Person, at: datetime, reason: str) -> None:
+        """申请退单: the lead unit says that it is not theirs, before it starts to handle it."""
+        self._require_lead(by, "return")
+        advance(
+            self,
+            self.ReturnRequested,
+            by=by,
+            at=at,
+            number=self.returns_requested + 1,
+            reason=require_text(reason, "reason"),
+        )
+
+    def decide_return(self, *, by: Person, at: datetime, granted: bool, reason: str) -> None:
+        """退单: take it back to dispatch it anew, or leave it with the unit (强制退回). Not by who asked."""
+        _require_other(by, self.return_asked_by, "return")
+        text = require_text(reason, "reason")
+        if granted:
+            advance(self, self.Returned, by=by, at=at, reason=text, deadlines=())
+        else:
+            advance(self, self.ReturnRefused, by=by, at=at, reason=text)
+
+    def sign(self, *, by: Person, at: datetime, unit: str | None = None) -> None:
+        """签收: a unit has seen it; the lead unit, unless `unit` names one that assists."""
+        if unit in (None, self.lead_unit):
+            self._require_lead(by, "sign for")
+            advance(
+                self, self.Signed, by=by, at=at, deadlines=without(self.deadlines, f"sign:{self.lead_unit}")
+            )
+            return
+        self._require_work("sign for it")
+        self._require_assisting(unit)
+        _require_of(by, unit, "sign for")
+        if self.legs[unit] is not Leg.DISPATCHED:
+            raise RuleError(f"{unit} has signed for this incident already")
+        advance(
+            self,
+            self.AssistanceSigned,
+            by=by,
+            at=at,
+            unit=unit,
+            deadlines=without(self.deadlines, f"sign:{unit}"),
+        )
 
     def start_handling(self, *, by: Person, at: datetime) -> None:
         """处置: the lead unit is at work."""
-        self._require_unit(by, "handle")
+        self._require_lead(by, "handle")
         advance(self, self.HandlingStarted, by=by, at=at)
 
-    def give_feedback(self, *, by: Person, at: datetime, result: str) -> None:
-        """反馈: the lead unit says what was done."""
-        self._require_unit(by, "give feedback on")
-        advance(self, self.FeedbackGiven, by=by, at=at, result=require_text(result, "result"))
+    def give_feedback(
+        self,
+        *,
+        by: Person,
+        at: datetime,
+        result: str,
+        unit: str | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        """反馈: what a unit did; the lead unit, unless `unit` names one that assists. The lead unit comes last."""
+        text = require_text(result, "result")
+        self._require_work("give feedback")
+        if unit not in (None, self.lead_unit):
+            self._require_assisting(unit)
+            _require_of(by, unit, "give feedback on")
+            if self.legs[unit] is not Leg.SIGNED:
+                raise RuleError(f"{unit} gives feedback once, after it has signed; it is {self.legs[unit]}")
+            running = without(self.deadlines, f"handle:{unit}")
+            advance(self, self.AssistanceGiven, by=by, at=at, unit=unit, result=text, deadlines=running)
+            return
+        self._require_lead(by, "give feedback on")
+        if late := [
+            name for name, leg in self.legs.items() if name != self.lead_unit and leg is not Leg.DONE
+        ]:
+            raise RuleError(f"feedback is still missing of the assisting units: {', '.join(late)}")
+        running = without(self.deadlines, f"handle:{self.lead_unit}")
+        advance(
+            self,
+            self.FeedbackGiven,
+            by=by,
+            at=at,
+            result=text,
+            deadlines=(*running, self._deadline(limits, "verify", at)),
+        )
 
-    def verify(self, *, by: Person, at: datetime, passed: bool, note: str) -> None:
+    def request_extension(self, *, by: Person, at: datetime, until: datetime, reason: str) -> None:
+        """申请延期: the lead unit needs longer than it has."""
+        self._require_lead(by, "ask for an extension of")
+        self._require_work("ask for an extension")
+        if self.extension is not None:
+            raise RuleError("an extension was asked for already, and nobody has decided yet")
+        due = next((one.due_at for one in self.deadlines if one.name == f"handle:{self.lead_unit}"), at)
+        if require_aware(until) <= max(due, at):
+            raise RuleError(f"an extension must end later than what is due now, {max(due, at).isoformat()}")
+        advance(
+            self, self.ExtensionRequested, by=by, at=at, until=until, reason=require_text(reason, "reason")
+        )
+
+    def decide_extension(self, *, by: Person, at: datetime, granted: bool, reason: str) -> None:
+        """延期: grant or refuse it. Not by who asked; from the second one on a supervisor decides."""
+        if self.extension is None:
+            raise RuleError("nobody has asked for an extension of this incident")
+        self._require_work("decide on an extension")
+        _require_other(by, self.extension.asked_by, "extension")
+        text = require_text(reason, "reason")
+        if not granted:
+            advance(self, self.ExtensionRefused, by=by, at=at, reason=text)
+            return
+        if self.extensions and Role.SUPERVISOR not in by.roles:
+            raise RuleError(f"extension {self.extensions + 1} of an incident is granted by a supervisor only")
+        name = f"handle:{self.lead_unit}"
+        longer = Deadline(name, self.extension.until, f"extension-{self.extensions + 1}")
+        deadlines = (*without(self.deadlines, name), longer)
+        advance(self, self.ExtensionGranted, by=by, at=at, number=self.extensions + 1, deadlines=deadlines)
+
+    def park(self, *, by: Person, at: datetime, until: datetime, reason: str) -> None:
+        """挂账: nothing can be done before `until`; what is due waits so long. Not by who handles it."""
+        self._require_work("park it")
+        self._require_no_handler(by, "parked")
+        if require_aware(until) <= at:
+            raise RuleError(f"an incident is parked until a later time than {at.isoformat()}")
+        advance(
+            self,
+            self.Parked,
+            by=by,
+            at=at,
+            reason=require_text(reason, "reason"),
+            deadlines=(Deadline("parking", until, "parked"),),
+        )
+
+    def unpark(self, *, by: Person, at: datetime) -> None:
+        """销账: work goes on."""
+        if self.parked_at is None:
+            raise RuleError("this incident is not parked")
+        if at < self.parked_at:
+            raise RuleError(f"it cannot go on before it was parked, at {self.parked_at.isoformat()}")
+        later = at - self.parked_at
+        deadlines = tuple(Deadline(one.name, one.due_at + later, one.rule) for one in self.resumes_with)
+        advance(self, self.Unparked, by=by, at=at, deadlines=deadlines)
+
+    def supervise(self, *, by: Person, at: datetime, note: str) -> None:
+        """督办: a supervisor watches it from now on."""
+        advance(self, self.Supervised, by=by, at=at, note=require_text(note, "note"))
+
+    def escalate(self, *, by: Person, at: datetime, reason: str) -> None:
+        """上报: take it to the next level."""
+        advance(
+            self, self.Escalated, by=by, at=at, level=self.level + 1, reason=require_text(reason, "reason")
+        )
+
+    def verify(
+        self, *, by: Person, at: datetime, passed: bool, note: str, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         """核查: somebody who did not handle it closes it, or sends it back with a reason."""
-        if by.id in self.handlers:
-            raise RuleError(f"{by.id} handled this incident: it must be verified by somebody who did not")
+        self._require_no_handler(by, "verified")
         text = require_text(note, "note")
         if passed:
-            advance(self, self.Closed, by=by, at=at, note=text)
+            advance(self, self.Closed, by=by, at=at, note=text, deadlines=())
         else:
-            advance(self, self.Reworked, by=by, at=at, reason=text)
+            again = self._deadline(limits, "handle", at, self.lead_unit or "")
+            advance(self, self.Reworked, by=by, at=at, reason=text, deadlines=(again,))
 
-    def _require_unit(self, by: Person, what: str) -> None:
-        if self.lead_unit is not None and self.lead_unit not in by.units:
+    def evaluate(self, *, by: Person, at: datetime, rating: int, note: str) -> None:
+        """评价: what the reporter says of it, 1 (very dissatisfied) to 5; not put down by who handled it."""
+        self._require_no_handler(by, "evaluated")
+        if not 1 <= rating <= BEST:
+            raise RuleError(f"a rating is 1 to {BEST}, not {rating}")
+        advance(self, self.Evaluated, by=by, at=at, rating=rating, note=require_text(note, "note"))
+
+    def reopen(self, *, by: Person, at: datetime, reason: str) -> None:
+        """重开: a new round. A supervisor always may; for the reporter it is done within REOPENING_WINDOW."""
+        text = require_text(reason, "reason")
+        late = self.closed_at is not None and require_aware(at) - self.closed_at > REOPENING_WINDOW
+        if late and Role.SUPERVISOR not in by.roles:
             raise RuleError(
-                f"only {self.lead_unit} may {what} this incident, and {by.id} is not of that unit"
+                f"{REOPENING_WINDOW.days} days after closing only a supervisor reopens an incident"
             )
+        advance(self, self.Reopened, by=by, at=at, reason=text)
+
+    def archive(self, *, by: Person, at: datetime) -> None:
+        """归档."""
+        advance(self, self.Archived, by=by, at=at)
+
+    def attach_evidence(self, *, by: Person, at: datetime, sha256: str, media_type: str, note: str) -> None:
+        """取证: a picture or a document, by the SHA-256 of its bytes."""
+        digest = require_digest(sha256, "evidence")
+        if digest in self.evidence:
+            raise RuleError(f"evidence {digest} is attached to this incident already")
+        advance(
+            self,
+            self.EvidenceAttached,
+            by=by,
+            at=at,
+            sha256=digest,
+            media_type=require_text(media_type, "media type", 100),
+            note=require_text(note, "note"),
+        )
+
+    def comment(self, *, by: Person, at: datetime, text: str) -> None:
+        """备注: a remark for everybody who works on it; it names no private person."""
+        advance(self, self.Commented, by=by, at=at, text=require_text(text, "text"))
+
+    def open_dispute(self, *, by: Person, at: datetime, dispute_id: UUID) -> None:
+        """转矛盾纠纷: link the dispute behind it."""
+        advance(self, self.DisputeOpened, by=by, at=at, dispute_id=dispute_id)
+
+    def pass_deadline(self, *, by: Person, at: datetime, name: str) -> None:
+        """超期: the deadline `name` has passed. What should have been handled goes up a level by itself."""
+        found = passed_deadline(self.deadlines, name, at)
+        if found is None:
+            return
+        running = without(self.deadlines, name)
+        advance(self, self.Overdue, by=by, at=found.due_at, name=name, rule=found.rule, deadlines=running)
+        if name == f"handle:{self.lead_unit}":
+            self.escalate(by=by, at=found.due_at, reason=f"{name} is overdue")
+
+    def set_lead(self, leg: Leg) -> None:
+        """For the events: the lead unit is so far."""
+        if self.lead_unit is not None:
+            self.legs = self.legs | {self.lead_unit: leg}
+
+    def _deadline(self, limits: Limits, step: str, at: datetime, of: str = "") -> Deadline:
+        return limits.deadline(
+            step,
+            require_aware(at),
+            of=of,
+            category=self.category,
+            urgency=self.urgency,
+            township=self.township,
+        )
+
+    def _deadlines_of(self, unit: str, at: datetime, limits: Limits) -> tuple[Deadline, Deadline]:
+        """When a unit has to have signed, and to be done, if it is asked at `at`."""
+        return self._deadline(limits, "sign", at, unit), self._deadline(limits, "handle", at, unit)
+
+    def _require_lead(self, by: Person, what: str) -> None:
+        if self.lead_unit is not None:
+            _require_of(by, self.lead_unit, what)
+
+    def _require_assisting(self, unit: str) -> None:
+        if unit not in self.legs or unit == self.lead_unit:
+            others = ", ".join(sorted(self.legs.keys() - {self.lead_unit})) or "none"
+            raise RuleError(f"{unit} does not assist in this incident; those that do: {others}")
+
+    def _require_no_handler(self, by: Person, what: str) -> None:
+        if by.id in self.handlers:
+            raise RuleError(f"{by.id} handled this incident: it must be {what} by somebody who did not")
+
+    def _require_work(self, what: str) -> None:
+        if self.parked_at is not None:
+            raise RuleError(f"nobody can {what} while the incident is parked: unpark it first")
+
+
+def _require_other(by: Person, asked_by: str | None, what: str) -> None:
+    if by.id == asked_by:
+        raise RuleError(f"{by.id} asked for this {what}: it must be decided by somebody else")
+
+
+def _require_of(by: Person, unit: str, what: str) -> None:
+    if unit not in by.units:
+        raise RuleError(f"only {unit} may {what} this incident, and {by.id} is not of that unit")

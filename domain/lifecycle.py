@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 YEARS = range(1970, 2200)
 """In which anything can have happened: what lies at the edges of the calendar cannot be moved to another time zone."""
 _MINUTE = timedelta(minutes=1)
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class Step(Aggregate.Event):
@@ -40,12 +42,17 @@ class Step(Aggregate.Event):
 def advance(aggregate: Aggregate, event_class: type[Any], *, by: Person, at: datetime, **fields: Any) -> None:
     """Trigger `event_class` if the aggregate's state is in its `FROM`; RuleError otherwise, and nothing happens."""
     require_aware(at)
+    require_state(aggregate, event_class)
+    aggregate.trigger_event(event_class, timestamp=at, actor=by.id, **fields)
+
+
+def require_state(aggregate: Aggregate, event_class: type[Step]) -> None:
+    """RuleError unless `event_class` may happen in the state that the aggregate is in."""
     state: StrEnum = aggregate.state  # type: ignore[attr-defined]  # every aggregate with transitions has one
     if state not in event_class.FROM:
         allowed = " or ".join(event_class.FROM)
         kind = type(aggregate).__name__.lower()
         raise RuleError(f"{event_class.TOPIC} is refused: the {kind} is {state}, and it must be {allowed}")
-    aggregate.trigger_event(event_class, timestamp=at, actor=by.id, **fields)
 
 
 def require_aware(at: datetime) -> datetime:
@@ -76,6 +83,13 @@ def require_text(value: str, what: str, longest: int = 2000) -> str:
     if "\x00" in text:
         raise InvalidError(f"{what} has a NUL character: it is not text")
     return text
+
+
+def require_digest(value: str, what: str) -> str:
+    """`value`, if it is a SHA-256 in the one way of writing it: 64 lower-case hex digits."""
+    if _DIGEST.fullmatch(value) is None:
+        raise InvalidError(f"{what} is named by its SHA-256: 64 lower-case hex digits")
+    return value
 
 
 def topic_of(kind: type[Aggregate]) -> str:

@@ -15,17 +15,40 @@ if TYPE_CHECKING:
     from domain.people import Person
 
 R = Role
+_UNIT = frozenset({R.UNIT_HANDLER, R.UNIT_LEAD})
+_SHIFT_LEADERS = frozenset({R.DISPATCHER, R.SUPERVISOR})
+_CASE_WORKERS = _UNIT | _SHIFT_LEADERS | {R.GRID_WORKER, R.INTAKE, R.VERIFIER, R.GUARD}
 _CASE_READERS = frozenset(Role) - {R.STATISTICIAN, R.DEVICE}
 
 ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
     {
         "incident.report": frozenset({R.GRID_WORKER, R.INTAKE, R.GUARD, R.SUPERVISOR}),
         "incident.accept": frozenset({R.INTAKE}),
+        "incident.reject": frozenset({R.INTAKE}),
+        "incident.merge": frozenset({R.INTAKE}),
+        "incident.unmerge": frozenset({R.INTAKE, R.SUPERVISOR}),
+        "incident.close_on_the_spot": frozenset({R.GRID_WORKER}),
         "incident.dispatch": frozenset({R.DISPATCHER}),
-        "incident.sign": frozenset({R.UNIT_HANDLER, R.UNIT_LEAD}),
-        "incident.start_handling": frozenset({R.UNIT_HANDLER, R.UNIT_LEAD}),
-        "incident.give_feedback": frozenset({R.UNIT_HANDLER, R.UNIT_LEAD}),
+        "incident.ask_assistance": frozenset({R.DISPATCHER}),
+        "incident.release_assistance": frozenset({R.DISPATCHER}),
+        "incident.request_return": _UNIT,
+        "incident.decide_return": _SHIFT_LEADERS,
+        "incident.sign": _UNIT,
+        "incident.start_handling": _UNIT,
+        "incident.give_feedback": _UNIT,
+        "incident.request_extension": _UNIT,
+        "incident.decide_extension": _SHIFT_LEADERS,
+        "incident.park": _SHIFT_LEADERS,
+        "incident.unpark": _SHIFT_LEADERS,
+        "incident.supervise": frozenset({R.SUPERVISOR}),
+        "incident.escalate": frozenset({R.UNIT_LEAD, R.DISPATCHER, R.SUPERVISOR}),
         "incident.verify": frozenset({R.VERIFIER}),
+        "incident.evaluate": frozenset({R.INTAKE, R.SUPERVISOR}),
+        "incident.reopen": frozenset({R.INTAKE, R.SUPERVISOR}),
+        "incident.archive": frozenset({R.SUPERVISOR}),
+        "incident.attach_evidence": _CASE_WORKERS,
+        "incident.comment": _CASE_WORKERS,
+        "incident.open_dispute": frozenset({R.INTAKE, R.DISPATCHER, R.MEDIATOR}),
         "key.destroy": frozenset({R.PRIVACY_OFFICER}),
         "key.place_hold": frozenset({R.PRIVACY_OFFICER, R.INVESTIGATOR}),
         "key.lift_hold": frozenset({R.PRIVACY_OFFICER, R.INVESTIGATOR}),

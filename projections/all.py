@@ -1,9 +1,14 @@
 """Every projection there is; the runner and the commands know them from here."""
 
-from projections import closure, gate_traffic, incidents
+from projections import closure, deadlines, gate_traffic, incidents
 from projections.runner import Projection
 
 PROJECTIONS: dict[str, Projection] = {
     projection.name: projection
-    for projection in (closure.PROJECTION, gate_traffic.PROJECTION, incidents.PROJECTION)
+    for projection in (
+        closure.PROJECTION,
+        deadlines.PROJECTION,
+        gate_traffic.PROJECTION,
+        incidents.PROJECTION,
+    )
 }

@@ -13,7 +13,7 @@ import aiosql
 import asyncpg
 
 from domain.errors import CorruptError
-from domain.incident import Incident
+from domain.incident import Incident, IncidentState
 from domain.people import CITY, Scope
 from domain.ports import Entry
 from projections.runner import Projection
@@ -22,8 +22,11 @@ SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", manda
 ZONE = ZoneInfo("Asia/Shanghai")
 DEFINITION = (
     "COHORT: closed of those reported in the period / reported in the period. "
+    "Rejected and merged ones are on neither side; a reopened one is open. "
     "Days are calendar days in Asia/Shanghai; the period includes both its ends. Nothing reported gives no rate."
 )
+LEFT = (IncidentState.REJECTED, IncidentState.MERGED)
+"""An incident in one of these states is counted nowhere: it was not the centre's, or it is counted as another."""
 
 
 def day(at: datetime) -> date:
@@ -33,7 +36,11 @@ def day(at: datetime) -> date:
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
     reported = [entry for entry in entries if isinstance(entry.event, Incident.Reported)]
-    closed = [entry for entry in entries if isinstance(entry.event, Incident.Closed)]
+    moved = {  # the last one counts
+        entry.event.originator_id: entry
+        for entry in entries
+        if not isinstance(entry.event, Incident.Reported)
+    }
     if reported:
         await SQL.insert_reported(
             connection,
@@ -44,20 +51,45 @@ async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None
             days=[day(entry.event.timestamp) for entry in reported],
             positions=[entry.position for entry in reported],
         )
-    if closed:
-        known = await SQL.close(
+    if moved:
+        last = list(moved.values())
+        states = [entry.event.TO for entry in last]
+        closed = [state is IncidentState.CLOSED for state in states]
+        known = await SQL.settle(
             connection,
-            ids=[entry.event.originator_id for entry in closed],
-            days=[day(entry.event.timestamp) for entry in closed],
-            positions=[entry.position for entry in closed],
+            ids=list(moved),
+            days=[
+                day(entry.event.timestamp) if is_closed else None
+                for entry, is_closed in zip(last, closed, strict=True)
+            ],
+            positions=[
+                entry.position if is_closed else None for entry, is_closed in zip(last, closed, strict=True)
+            ],
+            left=[state if state in LEFT else None for state in states],
         )
-        if known != len(closed):
+        if known != len(moved):
             raise CorruptError(
-                f"an incident was closed that was never reported, at or before {closed[-1].position}"
+                f"an incident was settled that was never reported, at or before {entries[-1].position}"
             )
 
 
-PROJECTION = Projection("closure", 1, frozenset({Incident.Reported.TOPIC, Incident.Closed.TOPIC}), fold)
+PROJECTION = Projection(
+    "closure",
+    1,
+    frozenset(
+        event.TOPIC
+        for event in (
+            Incident.Reported,
+            Incident.Rejected,
+            Incident.Merged,
+            Incident.Unmerged,
+            Incident.Closed,
+            Incident.ClosedOnTheSpot,
+            Incident.Reopened,
+        )
+    ),
+    fold,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

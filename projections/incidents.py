@@ -34,6 +34,7 @@ async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None
             sources=[event.source for event in events],
             descriptions=[event.description for event in events],
             states=[event.TO for event in events],
+            urgencies=[event.urgency for event in events],
             occurred=[event.occurred_at for event in events],
             reported=[event.timestamp for event in events],
             positions=[entry.position for entry in reported],
@@ -47,7 +48,7 @@ async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None
             states=[event.TO for event in events],
             times=[event.timestamp for event in events],
             units=[getattr(event, "lead_unit", None) for event in events],
-            reworks=[int(isinstance(event, Incident.Reworked)) for event in events],
+            rounds=[int(isinstance(event, Incident.Reworked | Incident.Reopened)) for event in events],
             positions=[entry.position for entry in moved],
         )
         if known != len({event.originator_id for event in events}):

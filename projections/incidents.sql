@@ -1,31 +1,35 @@
 -- name: insert_reported!
-insert into incidents (incident_id, site_id, township, category, source, description, state, occurred_at, reported_at, version, position)
-select id, site, township, category, source, description, state, occurred, reported, 1, position
+insert into incidents (incident_id, site_id, township, category, source, description, state, urgency, occurred_at, reported_at, version, position)
+select id, site, township, category, source, description, state, urgency, occurred, reported, 1, position
   from unnest(:ids::uuid[], :sites::uuid[], :townships::text[], :categories::text[], :sources::text[], :descriptions::text[],
-              :states::text[], :occurred::timestamptz[], :reported::timestamptz[], :positions::bigint[])
-    as row (id, site, township, category, source, description, state, occurred, reported, position)
+              :states::text[], :urgencies::text[], :occurred::timestamptz[], :reported::timestamptz[], :positions::bigint[])
+    as row (id, site, township, category, source, description, state, urgency, occurred, reported, position)
 
 -- name: move$
+-- Many events move nothing (state is null). A unit is the incident's until it is returned or reopened; a closing counts until then too.
 with moved as (
     update incidents as incident
-       set state = latest.state,
+       set state = coalesce(latest.state, incident.state),
            version = latest.version,
            position = latest.position,
-           round = incident.round + latest.reworks,
-           lead_unit = coalesce(latest.unit, incident.lead_unit),
+           round = incident.round + latest.rounds,
+           lead_unit = case when latest.dealt then latest.unit else incident.lead_unit end,
            dispatched_at = coalesce(latest.dispatched_at, incident.dispatched_at),
-           closed_at = coalesce(latest.closed_at, incident.closed_at)
+           closed_at = case when latest.settled then latest.closed_at else incident.closed_at end
       from (
         select id,
-               (array_agg(state order by version desc))[1] as state,
+               (array_agg(state order by version desc) filter (where state is not null))[1] as state,
                max(version) as version,
                max(position) as position,
-               sum(rework) as reworks,
-               (array_agg(unit order by version desc) filter (where unit is not null))[1] as unit,
-               (array_agg(at order by version desc) filter (where state = 'DISPATCHED'))[1] as dispatched_at,
-               (array_agg(at order by version desc) filter (where state = 'CLOSED'))[1] as closed_at
-          from unnest(:ids::uuid[], :versions::int[], :states::text[], :times::timestamptz[], :units::text[], :reworks::int[],
-                      :positions::bigint[]) as row (id, version, state, at, unit, rework, position)
+               sum(round) as rounds,
+               count(*) filter (where unit is not null or state in ('ACCEPTED', 'REOPENED')) > 0 as dealt,
+               (array_agg(unit order by version desc) filter (where unit is not null or state in ('ACCEPTED', 'REOPENED')))[1] as unit,
+               (array_agg(at order by version desc) filter (where unit is not null))[1] as dispatched_at,
+               count(*) filter (where state in ('CLOSED', 'REOPENED')) > 0 as settled,
+               (array_agg(case when state = 'CLOSED' then at end order by version desc)
+                   filter (where state in ('CLOSED', 'REOPENED')))[1] as closed_at
+          from unnest(:ids::uuid[], :versions::int[], :states::text[], :times::timestamptz[], :units::text[], :rounds::int[],
+                      :positions::bigint[]) as row (id, version, state, at, unit, round, position)
          group by id
       ) as latest
      where incident.incident_id = latest.id

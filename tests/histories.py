@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
+from driving import wander
 from given import NOW, person
 
 from domain.gatepass import decide
@@ -68,17 +69,17 @@ def driven(incident, steps, *, every=timedelta(hours=1)):
     return incident
 
 
-def interleaved(random, site, count, *, start=NOW, steps=20):
+def interleaved(random, site, count, *, start=NOW, steps=30):
     """Events of `count` incidents, taken in turns at random: a request for each event, as many people at once would make them."""
     incidents = [reported(n, site, start + timedelta(minutes=random.randrange(9_000))) for n in range(count)]
-    todo = [incident for incident in incidents for _ in range(random.randrange(steps // 2))]
+    todo = [incident for incident in incidents for _ in range(random.randrange(steps))]
     random.shuffle(todo)
     requests = [request(incident, n) for n, incident in enumerate(incidents)]
-    for number, incident in enumerate(todo, start=count):
-        if incident.state is not IncidentState.CLOSED:
-            later = incident.modified_on + timedelta(minutes=random.randrange(-30, 600))
-            step(incident, later, passes=random.random() < 0.6)
-            requests.append(request(incident, number))
+    for incident in todo:
+        later = incident.modified_on + timedelta(minutes=random.randrange(-30, 600))
+        wander(random, incident, later, [one for one in incidents if one is not incident])
+        changed = [one for one in incidents if one.pending_events]  # a merger changes two
+        requests += [request(one, number) for number, one in enumerate(changed, start=len(requests))]
     return requests
 
 

@@ -18,8 +18,8 @@ from domain.observation import NAMESPACE, require_code
 from domain.personal import Personal, of_subject
 from domain.site import Gate, Site, site_id
 
-INPUTS: dict[Any, type[Any]] = {Gate: GateInput}
-"""Records of the domain that a command takes, and how they are written in GraphQL."""
+INPUTS: dict[Any, type[Any]] = {Gate: GateInput, Incident: UUID}
+"""What a command of the domain takes, and how it is written in GraphQL."""
 
 
 def _result(done: commands.Done) -> CommandResult:
@@ -61,6 +61,16 @@ def key_command(method: Callable[..., None]) -> Any:
     return _mutation(resolve, Key, method)
 
 
+def two_incidents(function: Callable[..., Awaitable[commands.Done]], method: Callable[..., None]) -> Any:
+    """The mutation that calls `function` of `domain/commands.py`: its command changes a second incident too."""
+
+    async def resolve(info: Info, id: UUID, request_id: UUID | None = None, **given: Any) -> CommandResult:
+        order = info.context.order(request_id)
+        return _result(await function(info.context.system.log, order, id, **given))
+
+    return _mutation(resolve, Incident, method)
+
+
 def _mutation(
     resolve: Callable[..., Awaitable[CommandResult]], kind: type[Any], method: Callable[..., None]
 ) -> Any:
@@ -69,7 +79,7 @@ def _mutation(
     fields = {
         name: INPUTS.get(hints[name], hints[name])
         for name in inspect.signature(method).parameters
-        if name not in {"self", "by", "at"}
+        if name not in {"self", "by", "at", "limits"}
     }
     _take_arguments(resolve, fields)
     return strawberry.mutation(
@@ -148,11 +158,31 @@ class Mutation:
         return _result(done)
 
     accept_incident = command(Incident, Incident.accept)
+    reject_incident = command(Incident, Incident.reject)
+    merge_incident = two_incidents(commands.merge_incident, Incident.merge)
+    unmerge_incident = two_incidents(commands.unmerge_incident, Incident.unmerge)
+    close_on_the_spot = command(Incident, Incident.close_on_the_spot)
     dispatch_incident = command(Incident, Incident.dispatch)
+    ask_assistance = command(Incident, Incident.ask_assistance)
+    release_assistance = command(Incident, Incident.release_assistance)
+    request_return = command(Incident, Incident.request_return)
+    decide_return = command(Incident, Incident.decide_return)
     sign_incident = command(Incident, Incident.sign)
     start_handling = command(Incident, Incident.start_handling)
     give_feedback = command(Incident, Incident.give_feedback)
+    request_extension = command(Incident, Incident.request_extension)
+    decide_extension = command(Incident, Incident.decide_extension)
+    park_incident = command(Incident, Incident.park)
+    unpark_incident = command(Incident, Incident.unpark)
+    supervise_incident = command(Incident, Incident.supervise)
+    escalate_incident = command(Incident, Incident.escalate)
     verify_incident = command(Incident, Incident.verify)
+    evaluate_incident = command(Incident, Incident.evaluate)
+    reopen_incident = command(Incident, Incident.reopen)
+    archive_incident = command(Incident, Incident.archive)
+    attach_evidence = command(Incident, Incident.attach_evidence)
+    comment_on_incident = command(Incident, Incident.comment)
+    open_dispute = command(Incident, Incident.open_dispute)
 
     @strawberry.mutation(
         description="A new site of the programme; its code is its name for ever.",

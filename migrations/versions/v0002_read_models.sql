@@ -28,6 +28,7 @@ create table incidents (
     state         text not null,
     lead_unit     text,
     round         integer not null default 1,
+    urgency       text not null,
     occurred_at   timestamptz not null,
     reported_at   timestamptz not null,
     dispatched_at timestamptz,
@@ -48,9 +49,23 @@ create table closures (
     reported_on       date not null,
     reported_position bigint not null,
     closed_on         date,
-    closed_position   bigint
+    closed_position   bigint,
+    left_as           text
 );
+comment on column closures.left_as is 'REJECTED or MERGED: counted on neither side';
 comment on column closures.reported_on is 'Calendar day in Asia/Shanghai';
-create index closures_by_day on closures (reported_on, site_id) include (closed_position);
+create index closures_by_day on closures (reported_on, site_id) include (closed_position) where left_as is null;
 
-grant select, insert, update, delete on projections, gate_traffic, incidents, closures to anju_app;
+-- The deadlines that run now: what the timers look at.
+create table deadlines (
+    aggregate_id uuid not null,
+    category     text not null,
+    name         text not null,
+    due_at       timestamptz not null,
+    rule         text not null,
+    primary key (aggregate_id, name)
+);
+comment on column deadlines.category is 'First word of the topics of the aggregate';
+create index deadlines_next on deadlines (due_at, aggregate_id, name);
+
+grant select, insert, update, delete on projections, gate_traffic, incidents, closures, deadlines to anju_app;

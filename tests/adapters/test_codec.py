@@ -139,7 +139,12 @@ def test_half_of_a_surrogate_pair_cannot_be_stored():
 def test_an_event_of_more_than_a_mebibyte_cannot_be_stored():
     for size, fits in ((codec.LARGEST - 1000, True), (codec.LARGEST, False)):
         event = Incident.Closed(
-            originator_id=uuid4(), originator_version=2, timestamp=NOW, actor="p", note="x" * size
+            originator_id=uuid4(),
+            originator_version=2,
+            timestamp=NOW,
+            actor="p",
+            deadlines=(),
+            note="x" * size,
         )
         if fits:
             codec.encode(event)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from itertools import count
 
 import pytest
+from driving import wander
 from given import build_site
 from histories import TO_CLOSURE, append, driven, everything, reported
 from hypothesis import HealthCheck, given
@@ -45,11 +46,21 @@ histories = st.lists(
 
 def by_hand(entries, cohort):
     """(reported, closed, the positions of both) of the cohort, counted over the events."""
-    closed = {e.event.originator_id: e.position for e in entries if isinstance(e.event, Incident.Closed)}
+    closed, left = {}, set()
+    for entry in entries:
+        event = entry.event
+        if isinstance(event, Incident.Closed | Incident.ClosedOnTheSpot):
+            closed[event.originator_id] = entry.position
+        elif isinstance(event, Incident.Reopened):
+            del closed[event.originator_id]
+        elif isinstance(event, Incident.Rejected | Incident.Merged):
+            left.add(event.originator_id)
+        elif isinstance(event, Incident.Unmerged):
+            left.remove(event.originator_id)
     found = []
     for entry in entries:
         event = entry.event
-        if not isinstance(event, Incident.Reported):
+        if not isinstance(event, Incident.Reported) or event.originator_id in left:
             continue
         in_shanghai = (event.timestamp.astimezone(UTC) + timedelta(hours=8)).date()
         if (
@@ -89,6 +100,10 @@ async def test_the_figure_and_its_lineage_are_those_counted_by_hand(
         driven(reported(next(numbers), sites[where], at, category=category), steps)
         for where, category, at, steps in histories
     ]
+    random = data.draw(st.randoms(use_true_random=False))
+    for _ in range(len(made) * 3 if len(made) > 1 else 0):
+        one = random.choice(made)
+        wander(random, one, one.modified_on, [other for other in made if other is not one])
     await append(log, made, first_number=next(numbers) * 1000)
     await catch_up(PROJECTION, pool, log)
     scopes = [CITY, CITY, *map(Scope, TOWNSHIPS), *(Scope(site_id=site.id) for site in sites)]

@@ -12,16 +12,6 @@ from domain.people import CITY, Scope
 from projections.incidents import PROJECTION, IncidentFilter, listed, one
 from projections.runner import catch_up
 
-STATES = {
-    "incident.reported": "REPORTED",
-    "incident.accepted": "ACCEPTED",
-    "incident.dispatched": "DISPATCHED",
-    "incident.signed": "SIGNED",
-    "incident.handling_started": "HANDLING",
-    "incident.feedback_given": "VERIFYING",
-    "incident.reworked": "HANDLING",
-    "incident.closed": "CLOSED",
-}
 ALL = IncidentFilter()
 
 
@@ -42,19 +32,27 @@ def folded_by_hand(entries):
                 "description": event.description,
                 "lead_unit": None,
                 "round": 1,
+                "urgency": str(event.urgency),
                 "occurred_at": event.occurred_at,
                 "reported_at": event.timestamp,
                 "dispatched_at": None,
                 "closed_at": None,
             }
         row = rows[event.originator_id]
-        row |= {"state": STATES[topic], "version": event.originator_version, "position": entry.position}
-        if topic == "incident.dispatched":
-            row |= {"lead_unit": event.lead_unit, "dispatched_at": event.timestamp}
-        if topic == "incident.reworked":
-            row["round"] += 1
-        if topic == "incident.closed":
-            row["closed_at"] = event.timestamp
+        row |= {"version": event.originator_version, "position": entry.position}
+        if event.TO:
+            row["state"] = str(event.TO)
+        match topic.removeprefix("incident."):
+            case "dispatched":
+                row |= {"lead_unit": event.lead_unit, "dispatched_at": event.timestamp}
+            case "returned":
+                row["lead_unit"] = None
+            case "reworked":
+                row["round"] += 1
+            case "closed" | "closed_on_the_spot":
+                row["closed_at"] = event.timestamp
+            case "reopened":
+                row |= {"lead_unit": None, "closed_at": None, "round": row["round"] + 1}
     return sorted(rows.values(), key=lambda row: (row["reported_at"], row["incident_id"]), reverse=True)
 
 

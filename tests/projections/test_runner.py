@@ -23,7 +23,7 @@ from projections import runner
 from projections.all import PROJECTIONS
 from projections.runner import catch_up, run, statuses
 
-TABLES = ("closures", "gate_traffic", "incidents")
+TABLES = ("closures", "deadlines", "gate_traffic", "incidents")
 
 
 async def digest(pool):
@@ -277,7 +277,12 @@ async def test_a_hole_in_the_log_is_not_stepped_over(log, pool, site, superuser)
 
 async def test_a_closing_without_a_report_is_refused_and_not_passed_over(log, pool, site):
     stray = Incident.Closed(
-        originator_id=uuid4(), originator_version=1, timestamp=NOW, actor=person(Role.VERIFIER).id, note="?"
+        originator_id=uuid4(),
+        originator_version=1,
+        timestamp=NOW,
+        actor=person(Role.VERIFIER).id,
+        deadlines=(),
+        note="?",
     )
     await log.append(Request(uuid4(), [stray], {}))
     for name in ("closure", "incidents"):
