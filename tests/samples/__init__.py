@@ -95,7 +95,7 @@ def _plain(schema: Any, classes: dict[str, Any], *, names: bool = False) -> Any:
                 for key, value in schema.items()
                 if names or key not in {"title", "description"}
             }
-        case list():
+        case list() | tuple():
             return [_plain(value, classes) for value in schema]
         case _:
             return schema
