@@ -15,9 +15,11 @@ from adapters.event_log import PostgresLog, event_log
 from adapters.signing import CHECKPOINT_KEY, Signer, make_key, read_key
 from adapters.tail import Tail
 from adapters.vault import Vault
+from api.limits import read_limits
 from api.settings import Settings
 from api.tokens import Issuer, load_issuer
 from domain.checkpoint import PublicKey
+from domain.deadlines import DEFAULT_LIMITS, Limits
 from domain.errors import NotFoundError, UnavailableError
 from recognition.models import SFACE, YUNET, Progress, ensure, locate_pack
 
@@ -43,6 +45,7 @@ class System:
     tail: Tail
     bus: Bus | None
     issuer: Issuer
+    limits: Limits = DEFAULT_LIMITS
     now: Clock = wall_clock
 
 
@@ -79,7 +82,8 @@ async def system(
         tail = await stack.enter_async_context(Tail(settings.require_database_url, {"keys": vault.forget}))
         connection = await stack.enter_async_context(bus(settings.require_nats_url)) if with_bus else None
         issuer = await asyncio.to_thread(load_issuer, settings.data_dir)
-        yield System(settings, pool, vault, log, tail, connection, issuer, now)
+        limits = read_limits(settings.limits) if settings.limits else DEFAULT_LIMITS
+        yield System(settings, pool, vault, log, tail, connection, issuer, limits, now)
 
 
 def face_finder(settings: Settings, progress: Progress, pack: str | None = None) -> "FaceFinder":

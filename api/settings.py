@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     master_keys: Path | None = Field(
         None, description="the file of the vault's master keys; in the data folder if not given"
     )
+    limits: Path | None = Field(
+        None, description="a file with the time limits of this place; see api/limits.py"
+    )
     models_dir: Path | None = Field(None, description="where model files are looked for first")
     log_origin: str = Field(
         "anju.local/log", description="the log's name in its checkpoints: unique, never changed, no spaces"

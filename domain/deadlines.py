@@ -69,6 +69,11 @@ class Urgency(StrEnum):
     EMERGENCY = "EMERGENCY"  # 特急
 
 
+STEPS = ("sign", "handle", "verify")
+"""What has a time limit: a unit signs, a unit handles, the centre verifies."""
+PARTICULARS = ("category", "urgency", "township")
+
+
 class Clock(StrEnum):
     """What passes: every hour, or office hours of working days only."""
 
@@ -90,6 +95,11 @@ class Limit:
     category: str | None = None
     urgency: Urgency | None = None
     township: str | None = None
+
+    @property
+    def particular(self) -> int:
+        """How much it names."""
+        return sum(getattr(self, name) is not None for name in PARTICULARS)
 
     def after(self, start: datetime) -> datetime:
         """When it is over, if it begins at `start`."""
@@ -127,7 +137,7 @@ class Limits:
             raise InvalidError(
                 f"time limits {self.version} say nothing of {step!r} for {category} in {township}"
             )
-        limit = max(fits, key=lambda one: sum(getattr(one, name) is not None for name in given))
+        limit = max(fits, key=lambda one: one.particular)
         return Deadline(f"{step}:{of}" if of else step, limit.after(start), f"limits-{self.version}")
 
 

@@ -50,7 +50,7 @@ class Context(BaseContext):
 
     def order(self, request_id: UUID | None) -> Order:
         """An order of the person asking, now."""
-        return Order(self.person, self.system.now(), request_id or uuid4())
+        return Order(self.person, self.system.now(), request_id or uuid4(), limits=self.system.limits)
 
     async def site(self, code: str) -> Site:
         """The site with this code; NotFoundError."""

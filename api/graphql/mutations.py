@@ -11,6 +11,7 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.types import CommandResult, GateInput, Position
 from domain import commands
+from domain.deadlines import Urgency
 from domain.errors import NotFoundError
 from domain.incident import Incident, Source
 from domain.key import Key
@@ -61,7 +62,7 @@ def key_command(method: Callable[..., None]) -> Any:
     return _mutation(resolve, Key, method)
 
 
-def two_incidents(function: Callable[..., Awaitable[commands.Done]], method: Callable[..., None]) -> Any:
+def joint_command(function: Callable[..., Awaitable[commands.Done]], method: Callable[..., None]) -> Any:
     """The mutation that calls `function` of `domain/commands.py`: its command changes a second incident too."""
 
     async def resolve(info: Info, id: UUID, request_id: UUID | None = None, **given: Any) -> CommandResult:
@@ -128,6 +129,7 @@ class Mutation:
         category: str,
         description: str,
         occurred_at: datetime | None = None,
+        urgency: Urgency = Urgency.NORMAL,
         reporter: Annotated[
             str | None,
             strawberry.argument(description="Who reports it and how to reach them; stored sealed."),
@@ -151,6 +153,7 @@ class Mutation:
                 category=category,
                 description=description,
                 occurred_at=occurred_at,
+                urgency=urgency,
                 reporter=_reporter(order, reporter, reporter_subject),
             )
         except NotFoundError:
@@ -159,8 +162,8 @@ class Mutation:
 
     accept_incident = command(Incident, Incident.accept)
     reject_incident = command(Incident, Incident.reject)
-    merge_incident = two_incidents(commands.merge_incident, Incident.merge)
-    unmerge_incident = two_incidents(commands.unmerge_incident, Incident.unmerge)
+    merge_incident = joint_command(commands.merge_incident, Incident.merge)
+    unmerge_incident = joint_command(commands.unmerge_incident, Incident.unmerge)
     close_on_the_spot = command(Incident, Incident.close_on_the_spot)
     dispatch_incident = command(Incident, Incident.dispatch)
     ask_assistance = command(Incident, Incident.ask_assistance)

@@ -13,6 +13,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from api.graphql.context import Info
 from domain import incident, personal
+from domain.deadlines import Urgency
 from domain.errors import InvalidError
 from domain.gatepass import Decision
 from domain.incident import IncidentState, Source
@@ -21,6 +22,7 @@ from domain.ports import Entry
 from domain.site import Direction, Gate, GateMode
 from projections import closure
 
+strawberry.enum(Urgency, description="紧急程度: how soon it has to be dealt with.")
 strawberry.enum(IncidentState, description="Where an incident stands; exactly one at a time.")
 strawberry.enum(Source, description="Who or what reported it.")
 strawberry.enum(Decision, description="What came of a passage at a gate.")
@@ -158,7 +160,9 @@ class TimelineEntry:
     actor: str = strawberry.field(description="The person or device behind it.")
     occurred_at: datetime = strawberry.field(description="When it happened.")
     recorded_at: datetime = strawberry.field(description="When it was written to the log.")
-    state: IncidentState | None = strawberry.field(description="The state it led to.")
+    state: IncidentState | None = strawberry.field(
+        description="The state it led to; null if it stayed as it was."
+    )
 
     @classmethod
     def of(cls, entry: Entry) -> Self:
@@ -196,8 +200,11 @@ class Incident:
     source: Source
     description: str
     state: IncidentState
+    urgency: Urgency
     lead_unit: str | None = strawberry.field(description="主办: the unit that answers for it.")
-    round: int = strawberry.field(description="1, and one more for every failed verification 返工.")
+    round: int = strawberry.field(
+        description="1, and one more for every failed verification 返工 and every reopening 重开."
+    )
     occurred_at: datetime
     reported_at: datetime
     dispatched_at: datetime | None
@@ -228,6 +235,7 @@ class Incident:
             source=Source(row["source"]),
             description=row["description"],
             state=IncidentState(row["state"]),
+            urgency=Urgency(row["urgency"]),
             lead_unit=row["lead_unit"],
             round=row["round"],
             occurred_at=row["occurred_at"],
