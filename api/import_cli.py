@@ -19,7 +19,7 @@ from api.console import AsJson, configured, counting, err, out, print_json
 from api.import_file import Record, count_lines, records
 from api.importing import COLUMNS, REPORT, ROUNDS, STEPS, Import, require_cell
 from domain import policy
-from domain.errors import AnjuError, ConflictError, InvalidError, NotFoundError
+from domain.errors import AnjuError, ConflictError, InvalidError, NotFoundError, UnavailableError
 from domain.people import CITY, Person, Role
 from domain.ports import Appended, EventLog, Request
 from domain.site import Site, site_id
@@ -124,6 +124,7 @@ async def import_file(
         finally:
             for task in writing:
                 task.cancel()
+            await asyncio.gather(*writing, return_exceptions=True)
     return done
 
 
@@ -186,7 +187,13 @@ def _rejections(path: Path) -> Iterator[BinaryIO]:
     """The file for what is refused, for us alone to read: rows name people. Without any it is gone again."""
     target = rejections_path(path)
     try:
-        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise UnavailableError(
+            f"refused rows would go to {target}, which cannot be written: {error.strerror}"
+        ) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
             yield file
     finally:
         if not target.stat().st_size:

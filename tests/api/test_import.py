@@ -5,18 +5,21 @@ import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import UUID
 
 import asyncpg
 import pytest
 from commanding import anju, started
 from given import NOW, build_site, destroy, person, until
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapters.verify import verify
 from api.import_cli import BATCH, import_file, rejections_path
 from api.import_file import LONGEST_LINE, Columns, count_lines, records
 from api.importing import COLUMNS, Import
-from domain.errors import ForbiddenError, InvalidError
+from domain.errors import ForbiddenError, InvalidError, UnavailableError
 from domain.incident import Incident, IncidentState
 from domain.people import Role, Scope
 from domain.personal import of_subject
@@ -272,6 +275,22 @@ def test_json_lines_are_read_whatever_is_wrong_with_some(tmp_path):
     assert (unknown, missing) == ("unknown column 'd'; the columns are: a, b, c", "missing column: a")
 
 
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@given(st.lists(st.fixed_dictionaries({"a": TEXTS, "b": TEXTS}), max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_whatever_a_cell_says_csv_and_json_lines_tell_it_alike(rows):
+    said = [{name: text for name, cell in row.items() if (text := cell.strip())} for row in rows]
+    with TemporaryDirectory() as folder:
+        table = Path(folder) / "t.csv"
+        with table.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([["a", "b"], *([row["a"], row["b"]] for row in rows)])
+        lines = write_jsonl(Path(folder) / "t.jsonl", rows)
+        assert [cells for _, cells in read(table) if cells] == [cells for cells in said if cells]
+        assert [cells for _, cells in read(lines)] == said
+
+
 def test_the_ending_says_how_a_file_is_read(tmp_path):
     with pytest.raises(InvalidError, match=r"ends in '\.xlsx': \.csv or \.jsonl"):
         read(lines_of("a", tmp_path / "t.xlsx"))
@@ -404,6 +423,15 @@ async def test_a_file_that_is_no_such_table_leaves_nothing(running, place, tmp_p
         await imported(running, path)
     assert await running.log.position() == before
     assert not rejections_path(path).exists()
+
+
+async def test_without_a_place_for_refused_rows_nothing_is_begun(running, place, tmp_path):
+    path = write_csv(tmp_path / "t.csv", [told(1)])
+    rejections_path(path).mkdir()
+    before = await running.log.position()
+    with pytest.raises(UnavailableError, match="cannot be written: Is a directory"):
+        await imported(running, path)
+    assert await running.log.position() == before
 
 
 # --- as a command ----------------------------------------------------------------------------------------------------

@@ -1,13 +1,16 @@
 """What an aggregate's events said and changed, and how it differs between two moments."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from given import NOW, person
+from samples import filled
 
 from domain.history import Change, difference, known, plain, replay
 from domain.incident import Incident, IncidentState, Source
+from domain.model import EVENTS
 from domain.people import Role
 from domain.personal import Personal, of_subject
 from domain.ports import Entry
@@ -134,6 +137,11 @@ def test_plain_values_are_what_json_has():
     assert type(plain(IncidentState.CLOSED)) is str
     assert plain(frozenset({"b", "a"})) == ["a", "b"]
     assert plain({SCOPE: [Personal(SCOPE, "陈女士")]}) == {SCOPE: ["[sealed]"]}
+
+
+@pytest.mark.parametrize("event_class", EVENTS.values(), ids=EVENTS)
+def test_whatever_an_event_may_say_has_a_plain_form(event_class):
+    assert json.loads(json.dumps(plain(vars(filled(event_class))))) == plain(vars(filled(event_class)))
 
 
 def test_a_value_of_a_kind_that_nobody_thought_of_is_a_defect_and_not_a_guess():
