@@ -65,15 +65,17 @@ def incidents(
     history = Import(source or file.stem, Person(by, frozenset({Role.ADMIN})), wall_clock())
     with counting(file.name) as progress:
         done = uvloop.run(_main(file, history, progress))
+    refused = str(rejections_path(file)) if done.rejected else None
     if as_json:
-        print_json({"source": history.source, "rows": done.rows, **msgspec.to_builtins(done)})
+        counts = msgspec.to_builtins(done)
+        print_json({"source": history.source, "rows": done.rows, **counts, "rejections": refused})
     else:
         out.print(
             f"{done.imported} imported, {done.repeated} were there already, {done.rejected} rejected",
             highlight=False,
         )
-    if done.rejected:
-        err.print(f"see {rejections_path(file)}", highlight=False, markup=False, soft_wrap=True)
+    if refused:
+        err.print(f"see {refused}", highlight=False, markup=False, soft_wrap=True)
         raise SystemExit(1)
 
 
@@ -141,14 +143,20 @@ async def _decide(
     try:
         if isinstance(record.cells, InvalidError):
             return record.cells
-        code = require_cell(record.cells, "site")
-        if code not in sites:
-            sites[code] = await log.load(Site, site_id(code))
-        return history.request(record.cells, sites[code])
-    except NotFoundError:
-        return NotFoundError(f"there is no site {code!r}: plan it first, or correct its code")
-    except InvalidError as error:
+        site = await _site(require_cell(record.cells, "site"), sites, log)
+        return history.request(record.cells, site)
+    except (InvalidError, NotFoundError) as error:
         return error
+
+
+async def _site(code: str, sites: dict[str, Site], log: EventLog) -> Site:
+    """The site with this code, loaded once; NotFoundError."""
+    if code not in sites:
+        try:
+            sites[code] = await log.load(Site, site_id(code))
+        except NotFoundError as error:
+            raise NotFoundError(f"there is no site {code!r}: plan it first, or correct its code") from error
+    return sites[code]
 
 
 async def _append(log: EventLog, decided: Sequence[tuple[Record, Request | AnjuError]]) -> _Told:

@@ -51,7 +51,7 @@ def show(
     """Show every event of ID and what it changed: who, when it happened, when it was recorded. Personal values stay sealed."""
     if sum(given is not None for given in (at, position, diff)) > 1:
         raise typer.BadParameter("choose one of --at, --position and --diff")
-    first, last = (_moment(diff[0]), _moment(diff[1])) if diff else (None, _moment(at) if at else position)
+    first, last = (_moment(diff[0]), _moment(diff[1])) if diff else (None, _time(at) if at else position)
     seen = _between(subject, uvloop.run(_history(subject)), first, last)
     if as_json:
         print_json(_facts(seen, with_state=diff is None))
@@ -101,13 +101,15 @@ async def _history(subject: UUID) -> list[Past]:
 
 def _moment(text: str) -> Moment:
     """A position (digits) or a time with its zone."""
-    if text.isascii() and text.isdigit():
-        return int(text)
+    return int(text) if text.isascii() and text.isdigit() else _time(text)
+
+
+def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidError(
-            f"{text!r} is no moment: write a position, such as 17, or a time, such as 2026-03-01T08:00:00+08:00"
+            f"{text!r} is no time: write it as 2026-03-01T08:00:00+08:00 (or, for --diff, a position, such as 17)"
         ) from error
     return require_aware(time)
 

@@ -453,6 +453,7 @@ async def test_the_command_tells_the_numbers_and_is_exit_code_1_if_some_were_rej
         "imported": 0,
         "repeated": 2,
         "rejected": 0,
+        "rejections": None,
     }
     other = await anju(
         tmp_path, "import", "incidents", path, "--source", "other", "--json", database_url=database_url

@@ -131,8 +131,9 @@ async def test_before_its_first_event_there_was_nothing_to_show(anju, incident):
     ("arguments", "why"),
     [
         (("--at", "2026-03-01T08:00:00"), "has no time zone: write it with an offset"),
-        (("--at", "yesterday"), "'yesterday' is no moment"),
-        (("--diff", "7", "tomorrow"), "'tomorrow' is no moment"),
+        (("--at", "9"), "'9' is no time"),
+        (("--at", "yesterday"), "'yesterday' is no time"),
+        (("--diff", "7", "tomorrow"), "'tomorrow' is no time"),
         (("--diff", "9", "7"), "9 is after 7: name the earlier moment first"),
     ],
 )
