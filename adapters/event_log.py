@@ -101,8 +101,9 @@ class PostgresLog:
         others = [other.__name__ for other in AGGREGATES if topic in event_classes(other)]
         return NotFoundError(f"{aggregate_id} is {' or '.join(others) or topic}, not {kind.__name__}")
 
-    async def history(self, aggregate_id: UUID) -> list[Entry]:
-        return await self._entries(await self._fetch(SQL.history.sql, aggregate_id))
+    async def history(self, aggregate_id: UUID, *, opened: bool = True) -> list[Entry]:
+        """See `EventLog.history`. Not `opened`: what is personal stays sealed, and no master key is needed."""
+        return await self._entries(await self._fetch(SQL.history.sql, aggregate_id), opened=opened)
 
     async def read(
         self,
@@ -180,9 +181,9 @@ class PostgresLog:
         (row,) = await self._fetch(SQL.head.sql)
         return cast("int", row["position"])
 
-    async def _entries(self, rows: Sequence[Any]) -> list[Entry]:
+    async def _entries(self, rows: Sequence[Any], *, opened: bool = True) -> list[Entry]:
         try:
-            events = await self._events(rows)
+            events = await self._events(rows, opened=opened)
         except CorruptError as error:
             raise _placed(rows, error) from error
         return [
@@ -190,11 +191,11 @@ class PostgresLog:
             for row, event in zip(rows, events, strict=True)
         ]
 
-    async def _events(self, rows: Sequence[Any]) -> list[Any]:
+    async def _events(self, rows: Sequence[Any], *, opened: bool = True) -> list[Any]:
         """The events of `rows`, with what is personal readable, or redacted where the key is destroyed."""
         with _no_garbage():
             events = [codec.decode(row["topic"], row["state"]) for row in rows]
-        scopes = sealing.scopes_of(events)
+        scopes = sealing.scopes_of(events) if opened else None
         if not scopes:
             return events
         keys = await self._require_vault().for_reading(scopes)

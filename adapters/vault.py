@@ -63,6 +63,11 @@ class Vault:
             found |= {scope: made[scope] for scope in missing}
         return found
 
+    async def destroyed(self, scopes: AbstractSet[str]) -> frozenset[str]:
+        """Those of `scopes` whose keys are destroyed; no key is unwrapped for it."""
+        rows = await self._fetch(SQL.destroyed.sql, list(scopes))
+        return frozenset(row["scope"] for row in rows)
+
     def forget(self, scope: str) -> None:
         """Somebody changed the key of `scope`, or (empty) many keys or the master keys: ask the database again."""
         if scope:

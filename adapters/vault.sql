@@ -7,6 +7,9 @@ insert into vault_masters (master_key) values ($1) on conflict do nothing
 -- name: keys
 select scope, key_id, wrapped, master_key from vault_keys where scope = any($1::text[])
 
+-- name: destroyed
+select scope from vault_keys where scope = any($1::text[]) and wrapped is null
+
 -- name: make
 -- $1 scope[], $2 key_id[], $3 wrapped[], $4 master_key. The rows that were made: of two that make one key, one does.
 insert into vault_keys (scope, key_id, wrapped, master_key)

@@ -16,8 +16,9 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from api import archive_cli, backup_cli
+from api import archive_cli, backup_cli, replay_cli
 from api.console import AsJson, configured, err, out, print_json, progress_bar
+from api.import_cli import imports
 from api.keys_cli import keys
 from api.proof_cli import commands as proof_commands
 from api.settings import Settings
@@ -42,7 +43,9 @@ models = typer.Typer(
 app.add_typer(models, name="models")
 app.add_typer(archive_cli.archive, name="archive")
 backup_cli.register(app)
+replay_cli.register(app)
 app.add_typer(keys, name="keys")
+app.add_typer(imports, name="import")
 app.add_typer(proof_commands)
 
 Port = Annotated[

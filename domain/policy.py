@@ -57,6 +57,7 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "site.accept": frozenset({R.ADMIN}),
         "site.start_operation": frozenset({R.ADMIN}),
         "site.add_gate": frozenset({R.ADMIN}),
+        "import.incidents": frozenset({R.ADMIN}),
         "read.incidents": _CASE_READERS,
         "read.reporter": frozenset(
             {R.INTAKE, R.UNIT_HANDLER, R.UNIT_LEAD, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}

@@ -49,6 +49,7 @@ EXPECTED = {
     "site.accept":             " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
     "site.start_operation":    " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
     "site.add_gate":           " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "import.incidents":        " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
     "read.incidents":          " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
     "read.reporter":           " .   x   .   x   x   x   x   .   .   .   .   x   x   .   .   . ",
     "read.figures":            " x   x   x   x   x   x   x   x   x   x   x   x   x   x   .   x ",
