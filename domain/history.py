@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -113,8 +113,8 @@ def _plain_scalar(value: object) -> object:
     match value:
         case bool() | int() | float() | None:
             return value
-        case str() | UUID():
-            return str(value)  # a word of a vocabulary is its text
+        case str() | UUID() | timedelta():
+            return str(value)  # a word of a vocabulary is its text, a length of time is 1 day, 2:00:00
         case date():
             return value.isoformat()
         case _:

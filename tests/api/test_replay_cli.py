@@ -96,10 +96,8 @@ async def test_it_shows_what_the_log_knew_at_a_position_and_at_a_time(anju, log,
 async def test_it_shows_what_differs_between_two_moments_and_the_events_between(anju, log, incident):
     code, found = await anju(incident, "--diff", 7, 9, "--json")
     assert (code, [event["position"] for event in found["events"]]) == (0, [8, 9])
-    assert found["changed"] == {
-        "state": {"before": "REPORTED", "after": "DISPATCHED"},
-        "lead_unit": {"before": None, "after": "police-station"},
-    }
+    assert found["changed"].keys() == {"state", "lead_unit", "legs", "deadlines"}
+    assert found["changed"]["state"] == {"before": "REPORTED", "after": "DISPATCHED"}
     first, _, last = [entry.recorded_at.isoformat() for entry in await log.history(incident)]
     assert (await anju(incident, "--diff", first, last, "--json"))[1] == found
     _, text = await anju(incident, "--diff", 7, 8)

@@ -55,7 +55,7 @@ def test_every_event_says_who_when_and_what_it_changed(history):
     assert dispatched.recorded_at == NOW + 2 * MINUTE
     assert accepted.said == {}
     assert accepted.changed == {"state": Change("REPORTED", "ACCEPTED")}
-    assert dispatched.said == {"lead_unit": UNIT}
+    assert list(dispatched.said) == ["deadlines", "lead_unit", "assisting"]
     assert dispatched.changed["lead_unit"] == Change(None, UNIT)
 
 
@@ -102,9 +102,12 @@ def test_what_the_log_knew_at_a_position_and_at_a_time_of_recording(history, mom
 
 def test_the_difference_of_two_moments_is_the_fields_that_are_not_the_same(history):
     reported, _, dispatched = replay(history)
-    assert difference(reported.state, dispatched.state) == {
+    found = difference(reported.state, dispatched.state)
+    assert found.pop("deadlines").before == []
+    assert found == {
         "state": Change("REPORTED", "DISPATCHED"),
         "lead_unit": Change(None, UNIT),
+        "legs": Change({}, {UNIT: "DISPATCHED"}),
     }
     assert difference(reported.state, reported.state) == {}
 
