@@ -34,6 +34,9 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "site.accept": frozenset({R.ADMIN}),
         "site.start_operation": frozenset({R.ADMIN}),
         "site.add_gate": frozenset({R.ADMIN}),
+        "site.change_credentials": frozenset({R.ADMIN}),
+        "site.install_measure": frozenset({R.ADMIN}),
+        "site.count_households": frozenset({R.ADMIN, R.STATISTICIAN}),
         "read.incidents": _CASE_READERS,
         "read.reporter": frozenset(
             {R.INTAKE, R.UNIT_HANDLER, R.UNIT_LEAD, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}

@@ -9,6 +9,7 @@ import pytest
 from given import NOW, observation, person
 
 from adapters import codec
+from domain.credentials import CredentialKind
 from domain.errors import CorruptError, InvalidError
 from domain.gatepass import decide
 from domain.incident import Incident, Source
@@ -16,7 +17,7 @@ from domain.key import Key
 from domain.model import EVENTS
 from domain.people import Role
 from domain.personal import of_subject
-from domain.site import Direction, Gate, GateMode, Site
+from domain.site import Direction, Gate, GateMode, Measure, Site
 
 UNIT = "urban-management"
 
@@ -26,9 +27,15 @@ def samples():
     at = NOW.astimezone(timezone(timedelta(hours=8)))
     admin, handler = person(Role.ADMIN), person(Role.UNIT_HANDLER, units=(UNIT,))
     site = Site.plan(code="runjinyuan", name="润锦苑 𠮷 \"'\\", township="yuhai", by=admin, at=at)
-    for step in (site.start_construction, site.accept, site.start_operation):
-        step(by=admin, at=at)
+    site.start_construction(by=admin, at=at)
     site.add_gate(by=admin, at=at, gate=Gate("main", "大门", GateMode.OPEN, Direction.IN))
+    site.install_measure(by=admin, at=at, measure=Measure.DOOR_CARD)
+    site.accept(by=admin, at=at, inspector="p-inspector")
+    site.start_operation(by=admin, at=at)
+    site.change_credentials(
+        by=admin, at=at, gate="main", credentials=(CredentialKind.FACE, CredentialKind.CODE)
+    )
+    site.count_households(by=admin, at=at, households=1200, counts_from=at.date())
     incident = Incident.report(
         id=uuid4(),
         site=site,

@@ -46,7 +46,7 @@ async def test_everything_that_was_put_in_comes_back(shown):
     assert result.err == ""
     assert "99.87" in result.out
     assert "✗" not in result.out
-    assert "5504 events" in result.out
+    assert "5518 events" in result.out
     assert running_on(folder) == []
 
 
