@@ -19,6 +19,27 @@ _CASE_READERS = frozenset(Role) - {R.STATISTICIAN, R.DEVICE}
 
 ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
     {
+        "dispute.register": frozenset({R.GRID_WORKER, R.INTAKE, R.SUPERVISOR, R.MEDIATOR}),
+        "dispute.add_party": frozenset({R.INTAKE, R.MEDIATOR}),
+        "dispute.give_consent": frozenset({R.INTAKE, R.MEDIATOR}),
+        "dispute.accept": frozenset({R.INTAKE}),
+        "dispute.decline": frozenset({R.INTAKE}),
+        "dispute.assign": frozenset({R.DISPATCHER, R.SUPERVISOR}),
+        "dispute.recuse_mediator": frozenset({R.INTAKE, R.SUPERVISOR, R.MEDIATOR}),
+        "dispute.hold_session": frozenset({R.MEDIATOR}),
+        "dispute.extend": frozenset({R.MEDIATOR}),
+        "dispute.agree": frozenset({R.MEDIATOR}),
+        "dispute.fail": frozenset({R.MEDIATOR}),
+        "dispute.withdraw": frozenset({R.INTAKE, R.MEDIATOR}),
+        "dispute.request_confirmation": frozenset({R.MEDIATOR}),
+        "dispute.decide_confirmation": frozenset({R.SUPERVISOR, R.MEDIATOR}),
+        "dispute.start_performance": frozenset({R.MEDIATOR}),
+        "dispute.report_breach": frozenset({R.INTAKE, R.MEDIATOR}),
+        "dispute.urge": frozenset({R.MEDIATOR}),
+        "dispute.fulfil": frozenset({R.MEDIATOR}),
+        "dispute.refer": frozenset({R.SUPERVISOR, R.MEDIATOR}),
+        "dispute.close": frozenset({R.VERIFIER, R.SUPERVISOR}),
+        "dispute.pass_deadline": frozenset({R.DEVICE}),
         "incident.report": frozenset({R.GRID_WORKER, R.INTAKE, R.GUARD, R.SUPERVISOR}),
         "incident.accept": frozenset({R.INTAKE}),
         "incident.dispatch": frozenset({R.DISPATCHER}),
@@ -40,6 +61,10 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "read.incidents": _CASE_READERS,
         "read.reporter": frozenset(
             {R.INTAKE, R.UNIT_HANDLER, R.UNIT_LEAD, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}
+        ),
+        "read.disputes": _CASE_READERS,
+        "read.parties": frozenset(
+            {R.INTAKE, R.MEDIATOR, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}
         ),
         "read.figures": frozenset(Role) - {R.DEVICE},
         "read.system": frozenset({R.ADMIN, R.AUDITOR, R.SUPERVISOR}),

@@ -6,6 +6,7 @@ import pytest
 from given import person
 
 from domain import policy
+from domain.dispute import Dispute
 from domain.errors import ForbiddenError
 from domain.incident import Incident
 from domain.people import CITY, Person, Role, Scope
@@ -14,6 +15,27 @@ from domain.site import Site, site_id
 
 EXPECTED = {
     #                          gri int dis uha ule ver sup med gua rev inv pri aud sta dev adm
+    "dispute.register":        " x   x   .   .   .   .   x   x   .   .   .   .   .   .   .   . ",
+    "dispute.add_party":       " .   x   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
+    "dispute.give_consent":    " .   x   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
+    "dispute.accept":          " .   x   .   .   .   .   .   .   .   .   .   .   .   .   .   . ",
+    "dispute.decline":         " .   x   .   .   .   .   .   .   .   .   .   .   .   .   .   . ",
+    "dispute.assign":          " .   .   x   .   .   .   x   .   .   .   .   .   .   .   .   . ",
+    "dispute.recuse_mediator": " .   x   .   .   .   .   x   x   .   .   .   .   .   .   .   . ",
+    "dispute.hold_session":    " .   .   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
+    "dispute.extend":          " .   .   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
+    "dispute.agree":           " .   .   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
+    "dispute.fail":            " .   .   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
+    "dispute.withdraw":        " .   x   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
+    "dispute.request_confirmation": " .   .   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
+    "dispute.decide_confirmation": " .   .   .   .   .   .   x   x   .   .   .   .   .   .   .   . ",
+    "dispute.start_performance": " .   .   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
+    "dispute.report_breach":   " .   x   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
+    "dispute.urge":            " .   .   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
+    "dispute.fulfil":          " .   .   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
+    "dispute.refer":           " .   .   .   .   .   .   x   x   .   .   .   .   .   .   .   . ",
+    "dispute.close":           " .   .   .   .   .   x   x   .   .   .   .   .   .   .   .   . ",
+    "dispute.pass_deadline":   " .   .   .   .   .   .   .   .   .   .   .   .   .   .   x   . ",
     "incident.report":         " x   x   .   .   .   .   x   .   x   .   .   .   .   .   .   . ",
     "incident.accept":         " .   x   .   .   .   .   .   .   .   .   .   .   .   .   .   . ",
     "incident.dispatch":       " .   .   x   .   .   .   .   .   .   .   .   .   .   .   .   . ",
@@ -34,6 +56,8 @@ EXPECTED = {
     "site.count_households":   " .   .   .   .   .   .   .   .   .   .   .   .   .   x   .   x ",
     "read.incidents":          " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
     "read.reporter":           " .   x   .   x   x   x   x   .   .   .   .   x   x   .   .   . ",
+    "read.disputes":           " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
+    "read.parties":            " .   x   .   .   .   x   x   x   .   .   .   x   x   .   .   . ",
     "read.figures":            " x   x   x   x   x   x   x   x   x   x   x   x   x   x   .   x ",
     "read.system":             " .   .   .   .   .   .   x   .   .   .   .   .   x   .   .   x ",
 }  # fmt: skip
@@ -56,7 +80,7 @@ def test_every_role_may_what_the_table_says_and_nothing_else():
 def test_every_command_of_an_aggregate_is_in_the_table():
     public = {
         f"{kind.TOPIC}.{name}"
-        for kind in (Incident, Site)
+        for kind in (Incident, Site, Dispute)
         for name, value in vars(kind).items()
         if callable(value) and not isinstance(value, type) and not name.startswith("_") and name != "gate"
     }
