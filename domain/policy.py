@@ -19,6 +19,23 @@ _CASE_READERS = frozenset(Role) - {R.STATISTICIAN, R.DEVICE}
 
 ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
     {
+        "alarm.trip": frozenset({R.DEVICE}),
+        "alarm.trip_again": frozenset({R.DEVICE}),
+        "alarm.go_normal": frozenset({R.DEVICE}),
+        "alarm.acknowledge": frozenset({R.GUARD}),
+        "alarm.review": frozenset({R.REVIEWER}),
+        "alarm.find_real": frozenset({R.REVIEWER}),
+        "alarm.find_false": frozenset({R.REVIEWER}),
+        "alarm.find_test": frozenset({R.REVIEWER}),
+        "alarm.restore": frozenset({R.GUARD}),
+        "alarm.clear": frozenset({R.GUARD}),
+        "alarm.shelve": frozenset({R.SUPERVISOR}),
+        "alarm.unshelve": frozenset({R.SUPERVISOR}),
+        "alarm.suppress": frozenset({R.SUPERVISOR}),
+        "alarm.unsuppress": frozenset({R.SUPERVISOR}),
+        "alarm.take_out_of_service": frozenset({R.ADMIN}),
+        "alarm.return_to_service": frozenset({R.ADMIN}),
+        "alarm.pass_deadline": frozenset({R.DEVICE}),
         "dispute.register": frozenset({R.GRID_WORKER, R.INTAKE, R.SUPERVISOR, R.MEDIATOR}),
         "dispute.add_party": frozenset({R.INTAKE, R.MEDIATOR}),
         "dispute.give_consent": frozenset({R.INTAKE, R.MEDIATOR}),
@@ -62,6 +79,7 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "read.reporter": frozenset(
             {R.INTAKE, R.UNIT_HANDLER, R.UNIT_LEAD, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}
         ),
+        "read.alarms": _CASE_READERS,
         "read.disputes": _CASE_READERS,
         "read.parties": frozenset(
             {R.INTAKE, R.MEDIATOR, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}

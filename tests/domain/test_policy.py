@@ -6,6 +6,7 @@ import pytest
 from given import person
 
 from domain import policy
+from domain.alarm import Alarm
 from domain.dispute import Dispute
 from domain.errors import ForbiddenError
 from domain.incident import Incident
@@ -15,6 +16,23 @@ from domain.site import Site, site_id
 
 EXPECTED = {
     #                          gri int dis uha ule ver sup med gua rev inv pri aud sta dev adm
+    "alarm.trip":              " .   .   .   .   .   .   .   .   .   .   .   .   .   .   x   . ",
+    "alarm.trip_again":        " .   .   .   .   .   .   .   .   .   .   .   .   .   .   x   . ",
+    "alarm.go_normal":         " .   .   .   .   .   .   .   .   .   .   .   .   .   .   x   . ",
+    "alarm.acknowledge":       " .   .   .   .   .   .   .   .   x   .   .   .   .   .   .   . ",
+    "alarm.review":            " .   .   .   .   .   .   .   .   .   x   .   .   .   .   .   . ",
+    "alarm.find_real":         " .   .   .   .   .   .   .   .   .   x   .   .   .   .   .   . ",
+    "alarm.find_false":        " .   .   .   .   .   .   .   .   .   x   .   .   .   .   .   . ",
+    "alarm.find_test":         " .   .   .   .   .   .   .   .   .   x   .   .   .   .   .   . ",
+    "alarm.restore":           " .   .   .   .   .   .   .   .   x   .   .   .   .   .   .   . ",
+    "alarm.clear":             " .   .   .   .   .   .   .   .   x   .   .   .   .   .   .   . ",
+    "alarm.shelve":            " .   .   .   .   .   .   x   .   .   .   .   .   .   .   .   . ",
+    "alarm.unshelve":          " .   .   .   .   .   .   x   .   .   .   .   .   .   .   .   . ",
+    "alarm.suppress":          " .   .   .   .   .   .   x   .   .   .   .   .   .   .   .   . ",
+    "alarm.unsuppress":        " .   .   .   .   .   .   x   .   .   .   .   .   .   .   .   . ",
+    "alarm.take_out_of_service": " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "alarm.return_to_service": " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "alarm.pass_deadline":     " .   .   .   .   .   .   .   .   .   .   .   .   .   .   x   . ",
     "dispute.register":        " x   x   .   .   .   .   x   x   .   .   .   .   .   .   .   . ",
     "dispute.add_party":       " .   x   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
     "dispute.give_consent":    " .   x   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
@@ -56,6 +74,7 @@ EXPECTED = {
     "site.count_households":   " .   .   .   .   .   .   .   .   .   .   .   .   .   x   .   x ",
     "read.incidents":          " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
     "read.reporter":           " .   x   .   x   x   x   x   .   .   .   .   x   x   .   .   . ",
+    "read.alarms":             " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
     "read.disputes":           " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
     "read.parties":            " .   x   .   .   .   x   x   x   .   .   .   x   x   .   .   . ",
     "read.figures":            " x   x   x   x   x   x   x   x   x   x   x   x   x   x   .   x ",
@@ -80,7 +99,7 @@ def test_every_role_may_what_the_table_says_and_nothing_else():
 def test_every_command_of_an_aggregate_is_in_the_table():
     public = {
         f"{kind.TOPIC}.{name}"
-        for kind in (Incident, Site, Dispute)
+        for kind in (Alarm, Dispute, Incident, Site)
         for name, value in vars(kind).items()
         if callable(value) and not isinstance(value, type) and not name.startswith("_") and name != "gate"
     }
