@@ -36,6 +36,16 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "alarm.take_out_of_service": frozenset({R.ADMIN}),
         "alarm.return_to_service": frozenset({R.ADMIN}),
         "alarm.pass_deadline": frozenset({R.DEVICE}),
+        "device.register": frozenset({R.ADMIN}),
+        "device.see": frozenset({R.DEVICE}),
+        "device.lose": frozenset({R.DEVICE}),
+        "device.arm": frozenset({R.GUARD, R.SUPERVISOR}),
+        "device.disarm": frozenset({R.SUPERVISOR}),
+        "device.take_out_of_service": frozenset({R.ADMIN}),
+        "device.return_to_service": frozenset({R.ADMIN}),
+        "device.rotate_credential": frozenset({R.ADMIN}),
+        "device.retire": frozenset({R.ADMIN}),
+        "device.pass_deadline": frozenset({R.DEVICE}),
         "dispute.register": frozenset({R.GRID_WORKER, R.INTAKE, R.SUPERVISOR, R.MEDIATOR}),
         "dispute.add_party": frozenset({R.INTAKE, R.MEDIATOR}),
         "dispute.give_consent": frozenset({R.INTAKE, R.MEDIATOR}),
@@ -80,6 +90,7 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
             {R.INTAKE, R.UNIT_HANDLER, R.UNIT_LEAD, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}
         ),
         "read.alarms": _CASE_READERS,
+        "read.devices": _CASE_READERS,
         "read.disputes": _CASE_READERS,
         "read.parties": frozenset(
             {R.INTAKE, R.MEDIATOR, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}

@@ -7,6 +7,7 @@ from given import person
 
 from domain import policy
 from domain.alarm import Alarm
+from domain.device import Device
 from domain.dispute import Dispute
 from domain.errors import ForbiddenError
 from domain.incident import Incident
@@ -33,6 +34,16 @@ EXPECTED = {
     "alarm.take_out_of_service": " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
     "alarm.return_to_service": " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
     "alarm.pass_deadline":     " .   .   .   .   .   .   .   .   .   .   .   .   .   .   x   . ",
+    "device.register":         " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "device.see":              " .   .   .   .   .   .   .   .   .   .   .   .   .   .   x   . ",
+    "device.lose":             " .   .   .   .   .   .   .   .   .   .   .   .   .   .   x   . ",
+    "device.arm":              " .   .   .   .   .   .   x   .   x   .   .   .   .   .   .   . ",
+    "device.disarm":           " .   .   .   .   .   .   x   .   .   .   .   .   .   .   .   . ",
+    "device.take_out_of_service": " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "device.return_to_service": " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "device.rotate_credential": " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "device.retire":           " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "device.pass_deadline":    " .   .   .   .   .   .   .   .   .   .   .   .   .   .   x   . ",
     "dispute.register":        " x   x   .   .   .   .   x   x   .   .   .   .   .   .   .   . ",
     "dispute.add_party":       " .   x   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
     "dispute.give_consent":    " .   x   .   .   .   .   .   x   .   .   .   .   .   .   .   . ",
@@ -75,6 +86,7 @@ EXPECTED = {
     "read.incidents":          " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
     "read.reporter":           " .   x   .   x   x   x   x   .   .   .   .   x   x   .   .   . ",
     "read.alarms":             " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
+    "read.devices":            " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
     "read.disputes":           " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
     "read.parties":            " .   x   .   .   .   x   x   x   .   .   .   x   x   .   .   . ",
     "read.figures":            " x   x   x   x   x   x   x   x   x   x   x   x   x   x   .   x ",
@@ -99,7 +111,7 @@ def test_every_role_may_what_the_table_says_and_nothing_else():
 def test_every_command_of_an_aggregate_is_in_the_table():
     public = {
         f"{kind.TOPIC}.{name}"
-        for kind in (Alarm, Dispute, Incident, Site)
+        for kind in (Alarm, Device, Dispute, Incident, Site)
         for name, value in vars(kind).items()
         if callable(value) and not isinstance(value, type) and not name.startswith("_") and name != "gate"
     }
