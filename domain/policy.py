@@ -36,6 +36,13 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "alarm.take_out_of_service": frozenset({R.ADMIN}),
         "alarm.return_to_service": frozenset({R.ADMIN}),
         "alarm.pass_deadline": frozenset({R.DEVICE}),
+        "centre.found": frozenset({R.ADMIN}),
+        "centre.inspect": frozenset({R.VERIFIER}),
+        "centre.accept": frozenset({R.SUPERVISOR}),
+        "centre.join_unit": frozenset({R.ADMIN}),
+        "centre.leave_unit": frozenset({R.ADMIN}),
+        "centre.join_staff": frozenset({R.ADMIN}),
+        "centre.leave_staff": frozenset({R.ADMIN}),
         "device.register": frozenset({R.ADMIN}),
         "device.see": frozenset({R.DEVICE}),
         "device.lose": frozenset({R.DEVICE}),
@@ -91,6 +98,7 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         ),
         "read.alarms": _CASE_READERS,
         "read.devices": _CASE_READERS,
+        "read.centres": _CASE_READERS,
         "read.disputes": _CASE_READERS,
         "read.parties": frozenset(
             {R.INTAKE, R.MEDIATOR, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}

@@ -7,7 +7,7 @@ from driving import Journal
 from given import NOW, person
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from domain import policy
 from domain.device import SILENCE, Device, DeviceKind, DeviceState, Protocol, device_id
@@ -272,8 +272,11 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.at = NOW
-        self.heard = None
         self.journal = Journal(registered())
+
+    @initialize(start=st.sampled_from([registered, online, offline, armed]))
+    def begin_anywhere(self, start):
+        self.journal = Journal(start())
 
     def try_to(self, command, by, /, at, **fields):
         version = self.journal.live.version

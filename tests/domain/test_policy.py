@@ -7,6 +7,7 @@ from given import person
 
 from domain import policy
 from domain.alarm import Alarm
+from domain.centre import Centre
 from domain.device import Device
 from domain.dispute import Dispute
 from domain.errors import ForbiddenError
@@ -34,6 +35,13 @@ EXPECTED = {
     "alarm.take_out_of_service": " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
     "alarm.return_to_service": " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
     "alarm.pass_deadline":     " .   .   .   .   .   .   .   .   .   .   .   .   .   .   x   . ",
+    "centre.found":            " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "centre.inspect":          " .   .   .   .   .   x   .   .   .   .   .   .   .   .   .   . ",
+    "centre.accept":           " .   .   .   .   .   .   x   .   .   .   .   .   .   .   .   . ",
+    "centre.join_unit":        " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "centre.leave_unit":       " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "centre.join_staff":       " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
+    "centre.leave_staff":      " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
     "device.register":         " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
     "device.see":              " .   .   .   .   .   .   .   .   .   .   .   .   .   .   x   . ",
     "device.lose":             " .   .   .   .   .   .   .   .   .   .   .   .   .   .   x   . ",
@@ -87,6 +95,7 @@ EXPECTED = {
     "read.reporter":           " .   x   .   x   x   x   x   .   .   .   .   x   x   .   .   . ",
     "read.alarms":             " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
     "read.devices":            " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
+    "read.centres":            " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
     "read.disputes":           " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
     "read.parties":            " .   x   .   .   .   x   x   x   .   .   .   x   x   .   .   . ",
     "read.figures":            " x   x   x   x   x   x   x   x   x   x   x   x   x   x   .   x ",
@@ -111,7 +120,7 @@ def test_every_role_may_what_the_table_says_and_nothing_else():
 def test_every_command_of_an_aggregate_is_in_the_table():
     public = {
         f"{kind.TOPIC}.{name}"
-        for kind in (Alarm, Device, Dispute, Incident, Site)
+        for kind in (Alarm, Centre, Device, Dispute, Incident, Site)
         for name, value in vars(kind).items()
         if callable(value) and not isinstance(value, type) and not name.startswith("_") and name != "gate"
     }
