@@ -81,7 +81,7 @@ class Alarm(Aggregate):
     class Event(Step):
         """Of an alarm."""
 
-    class Tripped(Timed, Event, Aggregate.Created):
+    class Tripped(Event, Timed, Aggregate.Created):
         """触发. `sensor`: the code of the device at its site."""
 
         TOPIC = "alarm.tripped"
@@ -113,7 +113,7 @@ class Alarm(Aggregate):
         def apply(self, aggregate: Alarm) -> None:
             aggregate.active = False
 
-    class Escalated(Timed, Event):
+    class Escalated(Event, Timed):
         """Nobody acknowledged it in time: `level` 1 calls the next in line, and so on."""
 
         TOPIC = "alarm.escalated"
@@ -124,7 +124,7 @@ class Alarm(Aggregate):
             super().apply(aggregate)
             aggregate.level = self.level
 
-    class Acknowledged(Timed, Event):
+    class Acknowledged(Event, Timed):
         """接警: somebody sees to it."""
 
         TOPIC = "alarm.acknowledged"
@@ -174,13 +174,13 @@ class Alarm(Aggregate):
         TOPIC = "alarm.restored"
         FROM, TO = JUDGED, S.RESTORED
 
-    class Cleared(Timed, Event):
+    class Cleared(Event, Timed):
         """消警: over."""
 
         TOPIC = "alarm.cleared"
         FROM, TO = (S.RESTORED,), S.CLEARED
 
-    class Shelved(Timed, Event):
+    class Shelved(Event, Timed):
         """It calls for nobody for a while; its deadline brings it back."""
 
         TOPIC = "alarm.shelved"
@@ -192,7 +192,7 @@ class Alarm(Aggregate):
             aggregate.shelved = True
             aggregate.silencers = aggregate.silencers | {self.actor}
 
-    class Unshelved(Timed, Event):
+    class Unshelved(Event, Timed):
         """It is back, by itself or by somebody."""
 
         TOPIC = "alarm.unshelved"
@@ -202,7 +202,7 @@ class Alarm(Aggregate):
             super().apply(aggregate)
             aggregate.shelved = False
 
-    class Suppressed(Timed, Event):
+    class Suppressed(Event, Timed):
         """It calls for nobody as long as its cause is known."""
 
         TOPIC = "alarm.suppressed"
@@ -214,7 +214,7 @@ class Alarm(Aggregate):
             aggregate.suppressed = True
             aggregate.silencers = aggregate.silencers | {self.actor}
 
-    class Unsuppressed(Timed, Event):
+    class Unsuppressed(Event, Timed):
         """The cause is gone."""
 
         TOPIC = "alarm.unsuppressed"
@@ -224,7 +224,7 @@ class Alarm(Aggregate):
             super().apply(aggregate)
             aggregate.suppressed = False
 
-    class TakenOutOfService(Timed, Event):
+    class TakenOutOfService(Event, Timed):
         """It calls for nobody while its sensor is mended."""
 
         TOPIC = "alarm.taken_out_of_service"
@@ -236,7 +236,7 @@ class Alarm(Aggregate):
             aggregate.out_of_service = True
             aggregate.silencers = aggregate.silencers | {self.actor}
 
-    class ReturnedToService(Timed, Event):
+    class ReturnedToService(Event, Timed):
         """The sensor is mended."""
 
         TOPIC = "alarm.returned_to_service"

@@ -95,7 +95,7 @@ class Device(Aggregate):
 
     Created = Registered
 
-    class CameOnline(Timed, Event):
+    class CameOnline(Event, Timed):
         """It was heard, and was not before."""
 
         TOPIC = "device.came_online"
@@ -105,13 +105,13 @@ class Device(Aggregate):
             super().apply(aggregate)
             aggregate.changed_at = self.timestamp
 
-    class StayedOnline(Timed, Event):
+    class StayedOnline(Event, Timed):
         """It is still heard: its deadline is put off."""
 
         TOPIC = "device.stayed_online"
         FROM = (S.ONLINE,)
 
-    class WentOffline(Timed, Event):
+    class WentOffline(Event, Timed):
         """Whoever listens to it lost it, or nobody heard it until its deadline."""
 
         TOPIC = "device.went_offline"
@@ -140,7 +140,7 @@ class Device(Aggregate):
         def apply(self, aggregate: Device) -> None:
             aggregate.armed = False
 
-    class TakenOutOfService(Timed, Event):
+    class TakenOutOfService(Event, Timed):
         """It is being mended, and watches nothing."""
 
         TOPIC = "device.taken_out_of_service"
@@ -172,7 +172,7 @@ class Device(Aggregate):
         def apply(self, aggregate: Device) -> None:
             aggregate.credential = self.credential
 
-    class Retired(Timed, Event):
+    class Retired(Event, Timed):
         """It is gone for good; its code is not used again."""
 
         TOPIC = "device.retired"

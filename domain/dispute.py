@@ -302,12 +302,12 @@ class Dispute(Aggregate):
         route: Route
 
     class Closed(Event):
-        """回访: somebody other than its mediators asked the parties whether the matter rests."""
+        """回访: somebody other than its mediators asked the parties whether the matter rests. `note`: what they said, sealed."""
 
         TOPIC = "dispute.closed"
         FROM, TO = (S.FULFILLED,), S.CLOSED
         satisfied: bool
-        note: str
+        note: Personal
 
     state: DisputeState
 
@@ -385,7 +385,8 @@ class Dispute(Aggregate):
 
     def give_consent(self, *, by: Person, at: datetime, party: UUID) -> None:
         """Record that `party` wants to be mediated."""
-        if self._consents(party):
+        self._require_party(party)
+        if self.parties[party]:
             raise RuleError(f"party {party} consented already")
         advance(self, self.ConsentGiven, by=by, at=at, party=party)
 
@@ -417,7 +418,7 @@ class Dispute(Aggregate):
     ) -> None:
         """回避: `party` objects to the mediator, or (without `party`) the mediator steps aside; either is enough."""
         if party is not None:
-            self._consents(party)
+            self._require_party(party)
         elif self.mediator is not None:
             self._require_mediator(by)
         advance(
@@ -479,7 +480,7 @@ class Dispute(Aggregate):
 
     def withdraw(self, *, by: Person, at: datetime, party: UUID) -> None:
         """撤回: `party` no longer wants to be mediated; one is enough."""
-        self._consents(party)
+        self._require_party(party)
         advance(self, self.Withdrawn, by=by, at=at, deadlines=(), party=party)
 
     def request_confirmation(
@@ -514,7 +515,7 @@ class Dispute(Aggregate):
 
     def report_breach(self, *, by: Person, at: datetime, party: UUID) -> None:
         """Record that `party` does not do what was agreed."""
-        self._consents(party)
+        self._require_party(party)
         advance(self, self.Breached, by=by, at=at, party=party)
 
     def urge(self, *, by: Person, at: datetime, party: UUID, perform_by: datetime) -> None:
@@ -547,11 +548,13 @@ class Dispute(Aggregate):
             raise RuleError("only an agreement that a court has confirmed is enforced: choose another route")
         advance(self, self.Referred, by=by, at=at, deadlines=(), route=route)
 
-    def close(self, *, by: Person, at: datetime, satisfied: bool, note: str) -> None:
+    def close(self, *, by: Person, at: datetime, satisfied: bool, note: Personal) -> None:
         """回访 and close; somebody other than its mediators asks."""
         if by.id in self.mediators:
             raise RuleError(f"{by.id} mediated this dispute: the revisit is made by somebody who did not")
-        advance(self, self.Closed, by=by, at=at, satisfied=satisfied, note=require_text(note, "note"))
+        advance(
+            self, self.Closed, by=by, at=at, satisfied=satisfied, note=_sealed_under(self.id, note, "note")
+        )
 
     def pass_deadline(self, *, by: Person, at: datetime, name: str) -> None:
         """Record that the deadline `name` has passed; nothing if it does not run (any more), or lies after `at`."""
@@ -560,13 +563,10 @@ class Dispute(Aggregate):
                 self, self.DeadlinePassed, by=by, at=at, name=name, deadlines=without(self.deadlines, name)
             )
 
-    def _consents(self, party: UUID) -> bool:
-        """Whether `party` consents; NotFoundError if it is none of the parties."""
-        try:
-            return self.parties[party]
-        except KeyError:
+    def _require_party(self, party: UUID) -> None:
+        if party not in self.parties:
             known = ", ".join(map(str, self.parties)) or "none"
-            raise NotFoundError(f"this dispute has no party {party}; its parties: {known}") from None
+            raise NotFoundError(f"this dispute has no party {party}; its parties: {known}")
 
     def _require_all(self, given: Iterable[UUID], what: str) -> None:
         if set(given) != set(self.parties):

@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from domain import policy
 from domain.centre import Centre, CentreState, Item, centre_id
 from domain.errors import AnjuError, InvalidError, RuleError
 from domain.lifecycle import transitions
@@ -178,7 +179,7 @@ UNITS, STAFF = st.sampled_from(["police-station", "court"]), st.sampled_from(["s
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Commands of anybody in any order."""
+    """Commands of anybody whose role allows it, in any order."""
 
     def __init__(self):
         super().__init__()
@@ -193,6 +194,7 @@ class AnyOrder(RuleBasedStateMachine):
     def try_to(self, command, by, /, **fields):
         version = self.journal.live.version
         try:
+            policy.require(by, f"centre.{command}")
             getattr(self.journal.live, command)(by=by, at=self.at, **fields)
         except AnjuError:
             assert self.journal.live.version == version

@@ -4,10 +4,15 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
+from driving import Journal
 from given import NOW, person
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from domain import policy
 from domain.credentials import CredentialKind
-from domain.errors import InvalidError, NotFoundError, RuleError
+from domain.errors import AnjuError, InvalidError, NotFoundError, RuleError
 from domain.lifecycle import transitions
 from domain.model import event_classes
 from domain.people import Role
@@ -276,3 +281,88 @@ def test_a_replayed_site_is_the_one_that_was_decided():
     for event in site.collect_events():
         replayed = event.mutate(replayed)
     assert replayed == site
+
+
+# --- anything, in any order -------------------------------------------------------------------------------------------
+
+CREDENTIALS = st.lists(st.sampled_from(K), max_size=3).map(tuple)
+GATES = st.sampled_from(["main", "door", "back"])
+PEOPLE = st.sampled_from([ADMIN, person(Role.ADMIN, name="other"), person(Role.GUARD)])
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Commands of anybody whose role allows it, in any order."""
+
+    def __init__(self):
+        super().__init__()
+        self.journal = Journal(planned())
+
+    @initialize(steps=st.integers(0, 3))
+    def begin_anywhere(self, steps):
+        self.journal = Journal(after(steps))
+
+    def try_to(self, command, by, /, **fields):
+        version = self.journal.live.version
+        try:
+            policy.require(by, f"site.{command}")
+            getattr(self.journal.live, command)(by=by, at=NOW, **fields)
+        except AnjuError:
+            assert self.journal.live.version == version
+
+    @rule(by=PEOPLE, step=st.sampled_from(["start_construction", "start_operation"]))
+    def go_on(self, by, step):
+        self.try_to(step, by)
+
+    @rule(by=PEOPLE, inspector=st.sampled_from([ADMIN.id, "other", "p-inspector"]))
+    def accept(self, by, inspector):
+        self.try_to("accept", by, inspector=inspector)
+
+    @rule(by=PEOPLE, code=GATES, credentials=CREDENTIALS)
+    def add_gate(self, by, code, credentials):
+        gate = Gate(code, "门", GateMode.GUARDED, Direction.IN, credentials)
+        self.try_to("add_gate", by, gate=gate)
+
+    @rule(by=PEOPLE, gate=GATES, credentials=CREDENTIALS)
+    def change_credentials(self, by, gate, credentials):
+        self.try_to("change_credentials", by, gate=gate, credentials=credentials)
+
+    @rule(by=PEOPLE, measure=st.sampled_from([M.FACE_CAPTURE, M.DOOR_CARD]), gate=st.none() | GATES)
+    def install(self, by, measure, gate):
+        self.try_to("install_measure", by, measure=measure, gate=gate)
+
+    @rule(by=PEOPLE, households=st.integers(0, 3), day=st.dates(date(2026, 2, 27), date(2026, 3, 3)))
+    def count(self, by, households, day):
+        self.try_to("count_households", by, households=households, counts_from=day)
+
+    @invariant()
+    def what_is_stored_is_what_lives(self):
+        self.journal.check()
+
+    @invariant()
+    def each_face_gate_in_use_has_another_way_in(self):
+        site = self.journal.live
+        in_use = {code for code in site.gates if site.state is SiteState.OPERATING}
+        captured = {gate for measure, gate in site.measures if measure is M.FACE_CAPTURE and gate}
+        assert not [code for code in in_use | captured if site.gates[code].face_only]
+
+    @invariant()
+    def it_was_accepted_with_a_gate_and_a_measure_by_somebody_else(self):
+        builders, gates, measures = set(), 0, 0
+        for event in self.journal.events:
+            match event:
+                case Site.ConstructionStarted():
+                    builders.add(event.actor)
+                case Site.GateAdded():
+                    builders.add(event.actor)
+                    gates += 1
+                case Site.MeasureInstalled():
+                    builders.add(event.actor)
+                    measures += 1
+                case Site.Accepted():
+                    assert gates
+                    assert measures
+                    assert event.inspector not in builders
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
