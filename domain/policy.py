@@ -91,7 +91,7 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "site.add_gate": frozenset({R.ADMIN}),
         "site.change_credentials": frozenset({R.ADMIN}),
         "site.install_measure": frozenset({R.ADMIN}),
-        "site.count_households": frozenset({R.ADMIN, R.STATISTICIAN}),
+        "site.count_households": frozenset({R.ADMIN}),
         "read.incidents": _CASE_READERS,
         "read.reporter": frozenset(
             {R.INTAKE, R.UNIT_HANDLER, R.UNIT_LEAD, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}

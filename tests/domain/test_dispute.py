@@ -333,6 +333,8 @@ def test_all_parties_can_agree_on_more_time_even_when_it_is_over():
             dispute.extend(by=LI, at=NOW, until=MONTH + DAY, agreed_by=too_few)
     with pytest.raises(RuleError, match="an extension ends after"):
         dispute.extend(by=LI, at=NOW, until=MONTH, agreed_by=BOTH)
+    with pytest.raises(RuleError, match="an extension ends after"):
+        dispute.extend(by=LI, at=MONTH + 2 * DAY, until=MONTH + DAY, agreed_by=BOTH)
     dispute.extend(by=LI, at=NOW, until=MONTH + DAY, agreed_by=BOTH)
     dispute.pass_deadline(by=TIMER, at=MONTH, name="mediate")
     assert dispute.overdue == frozenset()

@@ -90,7 +90,7 @@ EXPECTED = {
     "site.add_gate":           " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
     "site.change_credentials": " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
     "site.install_measure":    " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
-    "site.count_households":   " .   .   .   .   .   .   .   .   .   .   .   .   .   x   .   x ",
+    "site.count_households":   " .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x ",
     "read.incidents":          " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
     "read.reporter":           " .   x   .   x   x   x   x   .   .   .   .   x   x   .   .   . ",
     "read.alarms":             " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
