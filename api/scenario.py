@@ -12,12 +12,13 @@ from uuid import UUID, uuid5
 
 from domain import commands
 from domain.commands import Order
+from domain.credentials import CredentialKind
 from domain.errors import CorruptError
 from domain.incident import Incident, Source
 from domain.observation import NAMESPACE, GateRef
 from domain.people import Person, Role
 from domain.ports import EventLog
-from domain.site import Direction, Gate, GateMode, Site, site_id
+from domain.site import Direction, Gate, GateMode, Measure, Site, site_id
 
 _FOLDER = Path(__file__).parent / "scenarios"
 SIDE_BY_SIDE = 64
@@ -26,6 +27,7 @@ FOUNDED = datetime(2017, 3, 1, 1, tzinfo=UTC)
 PHOTO_AT = datetime(2018, 11, 30, 0, 0, tzinfo=UTC)
 """When the demonstration's group photo counts as taken: 08:00 in Rui'an."""
 PHOTO_GATE = GateRef("runjinyuan", "main")
+INSPECTOR = "demo-inspector"
 
 STAFF = {
     role: Person(
@@ -140,19 +142,31 @@ def _by(role: Role, at: datetime, *parts: object, unit: str | None = None) -> Or
 
 async def _build_site(scenario: Scenario, log: EventLog, code: str, name: str, township: str) -> None:
     key = site_id(code)
-    if await log.find(_request(code, "gate")) is not None:
+    gate = Gate(
+        scenario.synthetic["gate"]["code"],
+        scenario.synthetic["gate"]["name"],
+        GateMode.OPEN,
+        Direction.IN,
+        (CredentialKind.FACE, CredentialKind.CARD),
+    )
+    steps: list[tuple[Callable[..., None], dict[str, Any]]] = [
+        (Site.start_construction, {}),
+        (Site.add_gate, {"gate": gate}),
+    ]
+    if code in scenario.synthetic["operating"]:
+        steps += [
+            (Site.install_measure, {"measure": Measure.VIDEO_SURVEILLANCE}),
+            (Site.accept, {"inspector": INSPECTOR}),
+            (Site.start_operation, {}),
+        ]
+    if await log.find(_request(code, steps[-1][0].__name__)) is not None:
         return
     if await log.find(_request(code, "plan")) is None:
         await commands.plan_site(
             log, _by(Role.ADMIN, FOUNDED, code, "plan"), code=code, name=name, township=township
         )
-    steps = [Site.start_construction, Site.accept, Site.start_operation]
-    for step in steps if code in scenario.synthetic["operating"] else steps[:1]:
-        await commands.act(log, _by(Role.ADMIN, FOUNDED, code, step.__name__), Site, step, key)
-    gate = Gate(
-        scenario.synthetic["gate"]["code"], scenario.synthetic["gate"]["name"], GateMode.OPEN, Direction.IN
-    )
-    await commands.act(log, _by(Role.ADMIN, FOUNDED, code, "gate"), Site, Site.add_gate, key, gate=gate)
+    for step, fields in steps:
+        await commands.act(log, _by(Role.ADMIN, FOUNDED, code, step.__name__), Site, step, key, **fields)
 
 
 async def _drive(incident: SampleIncident, log: EventLog) -> int:

@@ -7,12 +7,16 @@ from typing import Any
 
 from eventsourcing.domain import Aggregate, CanMutateAggregate
 
+from domain.alarm import Alarm
+from domain.centre import Centre
+from domain.device import Device
+from domain.dispute import Dispute
 from domain.gatepass import GatePass
 from domain.incident import Incident
 from domain.key import Key
 from domain.site import Site
 
-AGGREGATES: tuple[type[Aggregate], ...] = (Site, GatePass, Incident, Key)
+AGGREGATES: tuple[type[Aggregate], ...] = (Site, GatePass, Incident, Key, Dispute, Alarm, Device, Centre)
 
 
 def event_classes(aggregate: type[Aggregate]) -> dict[str, type[Any]]:

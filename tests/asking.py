@@ -71,6 +71,8 @@ def literal(value: Any) -> str:
             return str(value.value)
         case dict():
             return "{" + ", ".join(f"{name}: {literal(item)}" for name, item in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(literal, value)) + "]"
         case bool() | int() | float() | None:
             return json.dumps(value)
         case _:

@@ -154,7 +154,7 @@ async def asker(running: System) -> AsyncIterator[Asker]:
 
 @pytest.fixture
 async def site(log: PostgresLog) -> Site:
-    """润锦苑, operating, with an open gate `main` and a guarded gate `garage`."""
+    """润锦苑, operating, with an open gate `main`."""
     return await build_site(log)
 
 

@@ -11,12 +11,13 @@ from uuid import uuid4
 from adapters.event_log import PostgresLog
 from domain import commands
 from domain.commands import Order
+from domain.credentials import CredentialKind
 from domain.incident import Source
 from domain.key import Key
 from domain.observation import FaceObservation, GateRef, ModelUse, observation_id
 from domain.people import CITY, Person, Role, Scope
 from domain.personal import Personal
-from domain.site import Direction, Gate, GateMode, Site, site_id
+from domain.site import Direction, Gate, GateMode, Measure, Site, site_id
 
 
 async def until(condition: Callable[[], Awaitable[object]], seconds: float = 15.0) -> None:
@@ -39,16 +40,25 @@ def order(*roles: Role, at: datetime = NOW, by: Person | None = None) -> Order:
     return Order(by or person(*roles), at, uuid4())
 
 
-async def build_site(log: PostgresLog, code: str = "runjinyuan", township: str = "yuhai") -> Site:
-    """An operating site with an open gate `main` and a guarded gate `garage`."""
+MAIN = Gate("main", "大门", GateMode.OPEN, Direction.IN, (CredentialKind.FACE, CredentialKind.CARD))
+GARAGE = Gate("garage", "车库", GateMode.GUARDED, Direction.IN, (CredentialKind.FACE, CredentialKind.PLATE))
+SITE_STEPS: tuple[tuple[Callable[..., None], dict[str, Any]], ...] = (
+    (Site.start_construction, {}),
+    (Site.add_gate, {"gate": MAIN}),
+    (Site.install_measure, {"measure": Measure.VIDEO_SURVEILLANCE}),
+    (Site.accept, {"inspector": "p-inspector"}),
+    (Site.start_operation, {}),
+)
+"""From plan to operation, as an administrator does it."""
+
+
+async def build_site(
+    log: PostgresLog, code: str = "runjinyuan", township: str = "yuhai", *, garage: bool = False
+) -> Site:
+    """An operating site with an open gate `main`; with `garage`, one event more, also with a guarded gate of that name."""
     await commands.plan_site(log, order(Role.ADMIN), code=code, name="润锦苑", township=township)
-    for step in (Site.start_construction, Site.accept, Site.start_operation):
-        await commands.act(log, order(Role.ADMIN), Site, step, site_id(code))
-    for gate in (
-        Gate("main", "大门", GateMode.OPEN, Direction.IN),
-        Gate("garage", "车库", GateMode.GUARDED, Direction.IN),
-    ):
-        await commands.act(log, order(Role.ADMIN), Site, Site.add_gate, site_id(code), gate=gate)
+    for step, fields in (*SITE_STEPS, *([(Site.add_gate, {"gate": GARAGE})] if garage else [])):
+        await commands.act(log, order(Role.ADMIN), Site, step, site_id(code), **fields)
     return await log.load(Site, site_id(code))
 
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
-from driving import wander
 from given import NOW, person
+from wandering import wander
 
 from domain.gatepass import decide
 from domain.incident import Incident, IncidentState, Source
@@ -129,6 +129,6 @@ async def mixed(log, site, *, seed=1, incidents=40, passes=60, start: datetime =
     requests = interleaved(random, site, incidents, start=start)
     for number in range(passes):
         moment = start + timedelta(minutes=random.randrange(3_000))
-        seen = a_pass(site, moment, number=number, gate=random.choice(["main", "garage"]))
+        seen = a_pass(site, moment, number=number, gate=random.choice(sorted(site.gates)))
         requests.insert(random.randrange(incidents, len(requests)), request(seen, 1_000_000 + number))
     await append_requests(log, requests)

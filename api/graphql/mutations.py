@@ -11,6 +11,7 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.types import CommandResult, GateInput, Position
 from domain import commands
+from domain.credentials import CredentialKind
 from domain.deadlines import Urgency
 from domain.errors import NotFoundError
 from domain.incident import Incident, Source
@@ -19,7 +20,11 @@ from domain.observation import NAMESPACE, require_code
 from domain.personal import Personal, of_subject
 from domain.site import Gate, Site, site_id
 
-INPUTS: dict[Any, type[Any]] = {Gate: GateInput, Incident: UUID}
+INPUTS: dict[Any, Any] = {
+    Gate: GateInput,
+    Incident: UUID,
+    tuple[CredentialKind, ...]: list[CredentialKind],
+}
 """What a command of the domain takes, and how it is written in GraphQL."""
 
 
@@ -203,6 +208,9 @@ class Mutation:
     accept_site = command(Site, Site.accept)
     start_operation = command(Site, Site.start_operation)
     add_gate = command(Site, Site.add_gate)
+    change_credentials = command(Site, Site.change_credentials)
+    install_measure = command(Site, Site.install_measure)
+    count_households = command(Site, Site.count_households)
 
     destroy_key = key_command(Key.destroy)
     place_hold = key_command(Key.place_hold)

@@ -13,13 +13,14 @@ from strawberry.types.scalar import ScalarDefinition
 
 from api.graphql.context import Info
 from domain import incident, personal
+from domain.credentials import CredentialKind
 from domain.deadlines import Urgency
 from domain.errors import InvalidError
 from domain.gatepass import Decision
 from domain.incident import IncidentState, Source
 from domain.model import EVENTS
 from domain.ports import Entry
-from domain.site import Direction, Gate, GateMode
+from domain.site import BY_CARD, Direction, Gate, GateMode, Measure
 from projections import closure
 
 strawberry.enum(Urgency, description="紧急程度: how soon it has to be dealt with.")
@@ -28,6 +29,8 @@ strawberry.enum(Source, description="Who or what reported it.")
 strawberry.enum(Decision, description="What came of a passage at a gate.")
 strawberry.enum(GateMode, description="Whom a gate stops.")
 strawberry.enum(Direction, description="Which way people pass.")
+strawberry.enum(CredentialKind, description="What is shown at a gate.")
+strawberry.enum(Measure, description="What the programme installs at a site.")
 
 Position = NewType("Position", int)
 """A place in the log; beyond 32 bits in a large district, so not GraphQL's Int."""
@@ -354,10 +357,13 @@ class GateInput:
     name: str
     mode: GateMode
     direction: Direction
+    credentials: list[CredentialKind] = strawberry.field(
+        default_factory=lambda: list(BY_CARD), description="By what people can be known at it."
+    )
 
     def of_domain(self) -> Gate:
         """The gate as the domain knows it."""
-        return Gate(self.code, self.name, self.mode, self.direction)
+        return Gate(self.code, self.name, self.mode, self.direction, tuple(self.credentials))
 
 
 @strawberry.type(

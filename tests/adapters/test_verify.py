@@ -40,7 +40,7 @@ async def test_whoever_verifies_is_told_how_far_it_is(log, pool, database_url, m
 
 
 CHANGES = {
-    "the state": ("update events set state = replace(convert_from(state, 'utf8'), 'main', 'maim')::bytea where notification_id = 5", 5, "not what was appended"),
+    "the state": ("update events set state = replace(convert_from(state, 'utf8'), 'main', 'maim')::bytea where notification_id = 3", 3, "not what was appended"),
     "a space in the state": ("update events set state = state || ' ' where notification_id = 2", 2, "not what was appended"),
     "the metadata": ("update events set metadata = '{\"a\":\"b\"}' where notification_id = 4", 4, "not what was appended"),
     "a space in the metadata": ("update events set metadata = '{ }' where notification_id = 4", 4, "not what was appended"),

@@ -75,6 +75,12 @@ async def decisions(log):
     return [entry.event.decision for entry in page.entries]
 
 
+@pytest.fixture
+async def site(log):
+    """润锦苑, operating, with an open gate `main` and a guarded gate `garage`."""
+    return await build_site(log, garage=True)
+
+
 async def test_observations_become_passes_as_the_gate_decides(connection, log, site):
     seen = [observation("runjinyuan.main"), observation("runjinyuan.garage"), observation("runjinyuan.main")]
     async with ingesting(connection, log):

@@ -102,7 +102,7 @@ async def work(database_url, bus_url, tmp_path, monkeypatch):
 async def test_an_ingest_worker_that_is_killed_again_and_again_takes_every_observation_in_once(
     work, log, database_url, bus_url
 ):
-    site = await build_site(log)
+    site = await build_site(log, garage=True)
     sent = [
         observation(f"runjinyuan.{'main' if number % 3 else 'garage'}", native=str(number))
         for number in range(3000)

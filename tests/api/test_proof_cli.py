@@ -41,7 +41,7 @@ async def test_a_log_is_verified_exported_proved_and_checked(anju, log, site, tm
     assert (code, checked["checkpoints"]) == (0, 1)
     bundle.write_text(bundle.read_text().replace("site.accepted", "site.rejected"))
     code, checked = await anju("proof", "check", bundle, "--json")
-    assert (code, checked["where"]) == (1, "events[2]")
+    assert (code, checked["where"]) == (1, "events[4]")
 
 
 async def test_a_broken_log_is_exit_code_1_and_the_first_bad_position(anju, log, site, forger):

@@ -11,7 +11,7 @@ from domain.errors import InvalidError, NotFoundError, RuleError
 from domain.gatepass import RULE_VERSION, Credential, Decision, GatePass, decide
 from domain.observation import GateRef, ModelUse, observation_id, source_of
 from domain.people import Role
-from domain.site import Direction, Gate, GateMode, Site
+from domain.site import Direction, Gate, GateMode, Measure, Site
 
 ADMIN = person(Role.ADMIN)
 
@@ -19,10 +19,15 @@ ADMIN = person(Role.ADMIN)
 def site(steps=3):
     """润锦苑 after so many of its three steps, with an open and a guarded gate."""
     found = Site.plan(code="runjinyuan", name="润锦苑", township="yuhai", by=ADMIN, at=NOW)
-    for step in (found.start_construction, found.accept, found.start_operation)[:steps]:
-        step(by=ADMIN, at=NOW)
     found.add_gate(by=ADMIN, at=NOW, gate=Gate("main", "大门", GateMode.OPEN, Direction.IN))
     found.add_gate(by=ADMIN, at=NOW, gate=Gate("garage", "车库", GateMode.GUARDED, Direction.OUT))
+    if steps:
+        found.start_construction(by=ADMIN, at=NOW)
+        found.install_measure(by=ADMIN, at=NOW, measure=Measure.VIDEO_SURVEILLANCE)
+    if steps > 1:
+        found.accept(by=ADMIN, at=NOW, inspector="p-inspector")
+    if steps > 2:
+        found.start_operation(by=ADMIN, at=NOW)
     return found
 
 

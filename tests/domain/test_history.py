@@ -122,8 +122,8 @@ def test_a_site_with_its_gates_is_replayed_as_well():
     site.add_gate(by=person(Role.ADMIN), at=NOW, gate=Gate("main", "大门", GateMode.OPEN, Direction.IN))
     planned, gated = replay(entries(site))
     assert planned.state["gates"] == {}
-    gate = {"code": "main", "name": "大门", "mode": "OPEN", "direction": "IN"}
-    assert gated.changed == {"gates": Change({}, {"main": gate})}
+    gate = {"code": "main", "name": "大门", "mode": "OPEN", "direction": "IN", "credentials": ["CARD"]}
+    assert gated.changed["gates"] == Change({}, {"main": gate})
 
 
 def test_plain_values_are_what_json_has():

@@ -4,11 +4,11 @@ from datetime import timedelta
 from random import Random
 from uuid import UUID
 
-from driving import COMMANDS, STAFF, USUAL, attempt, wander
 from given import NOW, person
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from wandering import COMMANDS, STAFF, USUAL, attempt, wander
 
 from domain.incident import OPEN, Incident, IncidentState, Leg, Source
 from domain.lifecycle import transitions

@@ -5,12 +5,12 @@ from decimal import Decimal
 from itertools import count
 
 import pytest
-from driving import wander
 from given import build_site
 from histories import TO_CLOSURE, append, driven, everything, reported
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from wandering import wander
 
 from domain.incident import Incident
 from domain.people import CITY, Scope
