@@ -10,9 +10,11 @@ from uuid import UUID, uuid5
 from eventsourcing.domain import Aggregate
 
 from domain import policy
+from domain.alarm import Alarm
 from domain.deadlines import DEFAULT_LIMITS, Limits
+from domain.dispute import Dispute
 from domain.errors import AnjuError, ConflictError, NotFoundError
-from domain.incident import Incident
+from domain.incident import Incident, Source
 from domain.key import Key, key_id
 from domain.lifecycle import topic_of
 from domain.observation import NAMESPACE
@@ -154,6 +156,53 @@ async def _both(
     return await _decide(log, order, load, decide)
 
 
+async def raise_incident(log: EventLog, order: Order, alarm_id: UUID, **fields: Any) -> Done:
+    """真警: the alarm is real, and raises an incident whose id is `subject_id(order)`; see `Incident.report` for the fields."""
+    policy.require(order.by, "alarm.find_real")
+    incident_id = subject_id(order)
+
+    async def load() -> tuple[Alarm, Site]:
+        alarm = await log.load(Alarm, alarm_id)
+        return alarm, await log.load(Site, alarm.site_id)
+
+    def decide(alarm: Alarm, site: Site) -> tuple[Incident]:
+        alarm.find_real(by=order.by, at=order.at, incident_id=incident_id)
+        raised = Incident.report(
+            id=incident_id,
+            site=site,
+            by=order.by,
+            at=order.at,
+            source=Source.ALARM,
+            alarm_id=alarm.id,
+            occurred_at=alarm.tripped_at,
+            **fields,
+        )
+        return (raised,)
+
+    return await _decide(log, order, load, decide)
+
+
+async def register_dispute(log: EventLog, order: Order, incident_id: UUID, **fields: Any) -> Done:
+    """转矛盾纠纷: the dispute behind an incident, with the id `subject_id(order)`; see `Dispute.register` for the fields."""
+    for command in ("dispute.register", "incident.open_dispute"):
+        policy.require(order.by, command)
+    dispute_id = subject_id(order)
+
+    async def load() -> tuple[Incident, Site]:
+        incident = await log.load(Incident, incident_id)
+        return incident, await log.load(Site, incident.site_id)
+
+    def decide(incident: Incident, site: Site) -> tuple[Dispute]:
+        incident.open_dispute(by=order.by, at=order.at, dispute_id=dispute_id)
+        return (
+            Dispute.register(
+                id=dispute_id, by=order.by, at=order.at, site=site, incident_id=incident.id, **fields
+            ),
+        )
+
+    return await _decide(log, order, load, decide)
+
+
 async def pass_deadline(
     log: EventLog, order: Order, kind: type[A], aggregate_id: UUID, name: str
 ) -> Done | None:
@@ -170,13 +219,13 @@ async def _decide(
     log: EventLog,
     order: Order,
     load: Callable[[], Awaitable[tuple[Any, ...]]],
-    decide: Callable[..., None],
+    decide: Callable[..., tuple[Any, ...] | None],
     *,
     retries: int = RETRIES,
 ) -> Done:
     """Load aggregates, let them decide, append what all of them decided in one request; a race is decided anew.
 
-    The first one is what the order is about.
+    The first one is what the order is about. `decide` may return further ones, which it made.
     """
     for attempt in range(1, retries + 1):
         aggregates = await load()
@@ -184,14 +233,14 @@ async def _decide(
             policy.require_place(order.by, aggregate)
         first = aggregates[0]
         try:
-            decide(*aggregates)
+            made = decide(*aggregates) or ()
         except AnjuError:
             earlier = await log.find(order.request_id, first.id)
             if earlier is None:
                 raise
             return Done(first.id, first.version, earlier.last, repeated=True)
         try:
-            return await _append(log, order, *aggregates)
+            return await _append(log, order, *aggregates, *made)
         except ConflictError:
             if attempt == retries:
                 raise
