@@ -14,9 +14,10 @@ from rich.table import Table
 from adapters.embedded import embedded_services
 from adapters.migrate import migrate
 from adapters.verify import Verdict, verify
+from api import timers
 from api.bootstrap import System, face_finder, system
 from api.http import application
-from api.scenario import PHOTO_AT, PHOTO_GATE, STAFF, Loaded, load, load_scenario
+from api.scenario import PHOTO_AT, PHOTO_GATE, STAFF, Loaded, load, load_scenario, long_way
 from api.serving import first_of, serving, until_signalled
 from api.settings import Settings
 from api.workers import work
@@ -97,7 +98,9 @@ async def _tell(running: System, url: str, console: Console, *, stay: bool) -> i
     console.print(_table(checks, verdict))
     if stay:
         _invite(console, running, url)
-        await asyncio.Event().wait()  # until Ctrl-C
+        await timers.run(
+            running.pool, running.log, running.now
+        )  # until Ctrl-C; not before, for the story is of 2018
     return 0 if verdict.holds and all(check.holds for check in checks) else 1
 
 
@@ -174,6 +177,10 @@ def _table(checks: list[Check], verdict: Verdict) -> Table:
 
 def _invite(console: Console, running: System, url: str) -> None:
     console.print(f"\n  {url}/graphql   ask it (GraphiQL)\n  {url}/docs      the HTTP interface\n")
+    console.print(
+        f"  anju replay {long_way()}   a case that was returned, extended, sent back and reopened\n",
+        soft_wrap=True,
+    )
     console.print("Demo tokens, good for twelve hours (also: anju token ROLE):")
     for role, person in STAFF.items():
         console.print(

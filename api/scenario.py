@@ -2,8 +2,8 @@
 
 import asyncio
 import tomllib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -21,6 +21,8 @@ from domain.ports import EventLog
 from domain.site import Direction, Gate, GateMode, Measure, Site, site_id
 
 _FOLDER = Path(__file__).parent / "scenarios"
+LONG_WAY = 7
+"""The incident that goes the long way, by its number in the sample: `anju demo` names it, and `anju replay` tells it."""
 SIDE_BY_SIDE = 64
 """Incidents that are driven at the same time."""
 FOUNDED = datetime(2017, 3, 1, 1, tzinfo=UTC)
@@ -129,6 +131,11 @@ async def load(scenario: Scenario, log: EventLog, progress: Callable[[int, int],
     return Loaded(len(incidents), sum(i.closes for i in incidents), max(task.result() for task in tasks))
 
 
+def long_way() -> UUID:
+    """The id of the incident that goes the long way."""
+    return commands.subject_id(_by(Role.GRID_WORKER, FOUNDED, LONG_WAY, "report"))
+
+
 def _request(*parts: object) -> UUID:
     return uuid5(NAMESPACE, "scenario:" + ":".join(map(str, parts)))
 
@@ -171,9 +178,10 @@ async def _build_site(scenario: Scenario, log: EventLog, code: str, name: str, t
 
 async def _drive(incident: SampleIncident, log: EventLog) -> int:
     """From report to closure (or only to handling); the position of the last event."""
-    number, unit, at = incident.number, incident.unit, incident.reported_at
-    last = await log.find(_request(number, "verify" if incident.closes else "start_handling"))
-    if last is not None:
+    number, at = incident.number, incident.reported_at
+    way = _long_way(incident.unit) if number == LONG_WAY else _straight_way(incident.unit)
+    steps = way if incident.closes else way[:4]
+    if (last := await log.find(_request(number, len(steps)))) is not None:
         return last.last
     done = await commands.report_incident(
         log,
@@ -183,27 +191,85 @@ async def _drive(incident: SampleIncident, log: EventLog) -> int:
         category=incident.category,
         description=incident.description,
     )
-    steps: list[tuple[Callable[..., None], Role, str | None, timedelta, dict[str, Any]]] = [
-        (Incident.accept, Role.INTAKE, None, timedelta(minutes=10), {}),
-        (Incident.dispatch, Role.DISPATCHER, None, timedelta(minutes=25), {"lead_unit": unit}),
-        (Incident.sign, Role.UNIT_HANDLER, unit, timedelta(hours=1), {}),
-        (Incident.start_handling, Role.UNIT_HANDLER, unit, timedelta(hours=2), {}),
-        (
-            Incident.give_feedback,
-            Role.UNIT_HANDLER,
-            unit,
-            timedelta(hours=20),
-            {"result": "已处理（模拟 synthetic）"},
-        ),
-        (
-            Incident.verify,
-            Role.VERIFIER,
-            None,
-            timedelta(hours=30),
-            {"passed": True, "note": "属实（模拟 synthetic）"},
-        ),
-    ]
-    for step, role, of_unit, later, fields in steps if incident.closes else steps[:4]:
-        order = _by(role, at + later, number, step.__name__, unit=of_unit)
-        done = await commands.act(log, order, Incident, step, done.id, **fields)
+    for turn, step in enumerate(steps, start=1):
+        order = _by(step.role, at + timedelta(hours=step.hours), number, turn, unit=step.unit)
+        done = await commands.act(log, order, Incident, step.method, done.id, **step.fields(at))
     return done.position
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A command, who gives it, of which unit, and how many hours after the report."""
+
+    method: Callable[..., None]
+    role: Role
+    hours: float
+    unit: str | None = None
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+    def fields(self, reported_at: datetime) -> dict[str, Any]:
+        """What it takes; `until`, where there is one, is given in days after the report."""
+        return {
+            name: reported_at + timedelta(days=value) if name == "until" else value
+            for name, value in self.said.items()
+        }
+
+
+def _handled(unit: str, hours: float, *, passed: bool = True) -> list[_Step]:
+    """Feedback and its verification."""
+    note = "属实（模拟 synthetic）" if passed else "仍有异味，退回重办（模拟 synthetic）"
+    return [
+        _Step(Incident.give_feedback, Role.UNIT_HANDLER, hours, unit, {"result": "已处理（模拟 synthetic）"}),
+        _Step(Incident.verify, Role.VERIFIER, hours + 10, said={"passed": passed, "note": note}),
+    ]
+
+
+def _dispatched(unit: str, hours: float) -> list[_Step]:
+    """Handed to the unit, which signs for it and begins."""
+    return [
+        _Step(Incident.dispatch, Role.DISPATCHER, hours, said={"lead_unit": unit}),
+        _Step(Incident.sign, Role.UNIT_HANDLER, hours + 0.6, unit),
+        _Step(Incident.start_handling, Role.UNIT_HANDLER, hours + 1.6, unit),
+    ]
+
+
+def _straight_way(unit: str) -> list[_Step]:
+    return [_Step(Incident.accept, Role.INTAKE, 0.2), *_dispatched(unit, 0.4), *_handled(unit, 20)]
+
+
+def _long_way(unit: str) -> list[_Step]:
+    """Returned by the first unit, extended, sent back by the verifier, closed, and reopened."""
+    wrong, why = "transport", "不属本单位职责（模拟 synthetic）"
+    return [
+        _Step(Incident.accept, Role.INTAKE, 0.2),
+        _Step(Incident.dispatch, Role.DISPATCHER, 0.4, said={"lead_unit": wrong}),
+        _Step(Incident.request_return, Role.UNIT_LEAD, 2, wrong, {"reason": why}),
+        _Step(
+            Incident.decide_return,
+            Role.SUPERVISOR,
+            3,
+            said={"granted": True, "reason": "同意（模拟 synthetic）"},
+        ),
+        *_dispatched(unit, 4),
+        _Step(
+            Incident.request_extension,
+            Role.UNIT_LEAD,
+            60,
+            unit,
+            {"until": 30, "reason": "等待配件（模拟 synthetic）"},
+        ),
+        _Step(
+            Incident.decide_extension,
+            Role.DISPATCHER,
+            61,
+            said={"granted": True, "reason": "同意（模拟 synthetic）"},
+        ),
+        *_handled(unit, 300, passed=False),
+        *_handled(unit, 340),
+        _Step(
+            Incident.evaluate, Role.INTAKE, 400, said={"rating": 2, "note": "回访：又坏了（模拟 synthetic）"}
+        ),
+        _Step(Incident.reopen, Role.SUPERVISOR, 410, said={"reason": "回访不满意（模拟 synthetic）"}),
+        *_dispatched(unit, 411),
+        *_handled(unit, 460),
+    ]
