@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 from eventsourcing.domain import Aggregate
 
 from domain import policy
+from domain.consent import Consent
 from domain.errors import AnjuError, ConflictError, NotFoundError
 from domain.incident import Incident
 from domain.key import Key, key_id
@@ -18,7 +19,7 @@ from domain.ports import Request
 from domain.site import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
     from domain.people import Person
@@ -97,12 +98,14 @@ async def act(
     *,
     expected_version: int | None = None,
     begin: Callable[[], A] | None = None,
+    along: Callable[[A], Awaitable[Aggregate]] | None = None,
     **fields: Any,
 ) -> Done:
     """Call `method` (such as `Incident.accept`) on the aggregate as it is now, and append what it decided.
 
     ConflictError if `expected_version` is given and is not the version it has. Without one, a race is decided anew.
     `begin` makes the aggregate that is not there yet; without it there is a NotFoundError.
+    `along` gives another aggregate, on which something follows from the decision: it is appended in the same request.
     """
     policy.require(order.by, f"{topic_of(kind)}.{method.__name__}")
     for attempt in range(1, RETRIES + 1):
@@ -120,8 +123,9 @@ async def act(
             if earlier is None:
                 raise
             return Done(aggregate_id, aggregate.version, earlier.last, repeated=True)
+        others = [] if along is None else [await along(aggregate)]
         try:
-            return await _append(log, order, aggregate)
+            return await _append(log, order, aggregate, *others)
         except ConflictError:
             if expected_version is not None or attempt == RETRIES:
                 raise
@@ -138,9 +142,39 @@ async def decide_key(
         Key,
         method,
         key_id(scope),
-        begin=lambda: Key.register(scope=scope, by=order.by, at=order.at),
+        begin=lambda: _registered(order, scope),
         **fields,
     )
+
+
+async def withdraw_consent(
+    log: EventLog, order: Order, consent_id: UUID, *, expected_version: int | None = None
+) -> Done:
+    """撤回: the consent ends, and in the same request its key is destroyed, with all that was enrolled by it.
+
+    A case that holds the key keeps the data, not the consent: matching stops in either way. The key is then left to the privacy
+    officer, and nothing here says so: whoever takes down a withdrawal is not to learn of a case.
+    """
+
+    async def destroyed_unless_held(consent: Consent) -> Key:
+        key = await _load(log, Key, key_id(consent.scope), lambda: _registered(order, consent.scope))
+        if not key.holds and not key.destroyed:
+            key.destroy(by=order.by, at=order.at, reason="consent withdrawn")
+        return key
+
+    return await act(
+        log,
+        order,
+        Consent,
+        Consent.withdraw,
+        consent_id,
+        expected_version=expected_version,
+        along=destroyed_unless_held,
+    )
+
+
+def _registered(order: Order, scope: str) -> Key:
+    return Key.register(scope=scope, by=order.by, at=order.at)
 
 
 async def _load(log: EventLog, kind: type[A], aggregate_id: UUID, begin: Callable[[], A] | None) -> A:
@@ -152,7 +186,8 @@ async def _load(log: EventLog, kind: type[A], aggregate_id: UUID, begin: Callabl
         return begin()
 
 
-async def _append(log: EventLog, order: Order, aggregate: Aggregate) -> Done:
-    request = Request(order.request_id, aggregate.collect_events(), order.metadata)
+async def _append(log: EventLog, order: Order, aggregate: Aggregate, *others: Aggregate) -> Done:
+    events = [event for one in (aggregate, *others) for event in one.collect_events()]
+    request = Request(order.request_id, events, order.metadata)
     result: Appended = await log.append(request)
     return Done(aggregate.id, aggregate.version, result.last, result.repeated)

@@ -7,12 +7,13 @@ from typing import Any
 
 from eventsourcing.domain import Aggregate, CanMutateAggregate
 
+from domain.consent import Consent
 from domain.gatepass import GatePass
 from domain.incident import Incident
 from domain.key import Key
 from domain.site import Site
 
-AGGREGATES: tuple[type[Aggregate], ...] = (Site, GatePass, Incident, Key)
+AGGREGATES: tuple[type[Aggregate], ...] = (Site, GatePass, Incident, Key, Consent)
 
 
 def event_classes(aggregate: type[Aggregate]) -> dict[str, type[Any]]:

@@ -17,8 +17,17 @@ if TYPE_CHECKING:
 R = Role
 _CASE_READERS = frozenset(Role) - {R.STATISTICIAN, R.DEVICE}
 
+_FRONT_LINE = frozenset({R.GRID_WORKER, R.GUARD})
+_TIME = frozenset({R.DEVICE})
+"""The worker that tells an aggregate that a deadline has passed; it decides nothing."""
+_PERSONAL_READERS = frozenset({R.PRIVACY_OFFICER, R.AUDITOR})
+
 ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
     {
+        "consent.give": _FRONT_LINE | {R.INTAKE},
+        "consent.renew": _FRONT_LINE | {R.INTAKE},
+        "consent.withdraw": frozenset(Role) - {R.AUDITOR, R.STATISTICIAN, R.DEVICE},
+        "consent.pass_deadline": _TIME,
         "incident.report": frozenset({R.GRID_WORKER, R.INTAKE, R.GUARD, R.SUPERVISOR}),
         "incident.accept": frozenset({R.INTAKE}),
         "incident.dispatch": frozenset({R.DISPATCHER}),
@@ -34,6 +43,7 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "site.accept": frozenset({R.ADMIN}),
         "site.start_operation": frozenset({R.ADMIN}),
         "site.add_gate": frozenset({R.ADMIN}),
+        "read.consent": _PERSONAL_READERS | {R.GRID_WORKER, R.GUARD, R.INTAKE},
         "read.incidents": _CASE_READERS,
         "read.reporter": frozenset(
             {R.INTAKE, R.UNIT_HANDLER, R.UNIT_LEAD, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}
