@@ -8,12 +8,14 @@ from typing import Any
 from eventsourcing.domain import Aggregate, CanMutateAggregate
 
 from domain.consent import Consent
+from domain.credential import Credential
 from domain.gatepass import GatePass
 from domain.incident import Incident
 from domain.key import Key
 from domain.site import Site
+from domain.visitor import Visitor
 
-AGGREGATES: tuple[type[Aggregate], ...] = (Site, GatePass, Incident, Key, Consent)
+AGGREGATES: tuple[type[Aggregate], ...] = (Site, GatePass, Incident, Key, Consent, Credential, Visitor)
 
 
 def event_classes(aggregate: type[Aggregate]) -> dict[str, type[Any]]:

@@ -160,6 +160,7 @@ def test_a_consent_is_for_one_purpose_of_one_resident():
 
 class Life(Driven):
     ROLES = frozenset({Role.GUARD, Role.MEDIATOR, Role.DEVICE, Role.AUDITOR})
+    HOURS = (0, 0, 24, 4000)
 
     def calls(self, who, at):
         return {
