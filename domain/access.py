@@ -14,6 +14,7 @@ from uuid import UUID
 
 from domain.credentials import CredentialKind
 from domain.errors import InvalidError
+from domain.personal import KeyScope, Personal
 from domain.plates import PlateKind
 from domain.site import Gate, GateMode
 
@@ -123,6 +124,16 @@ def require_digest(digest: bytes) -> bytes:
     if len(digest) != DIGEST:
         raise InvalidError(f"a credential digest has {DIGEST} bytes, not {len(digest)}")
     return digest
+
+
+def seal_digest(scope: KeyScope, digest: bytes | None) -> Personal | None:
+    """`digest` in hexadecimal under the key of `scope`: whoever has the HMAC key could try all plates, so it is personal too."""
+    return None if digest is None else Personal(scope, require_digest(digest).hex())
+
+
+def open_digest(sealed: Personal | None) -> bytes | None:
+    """What `seal_digest` sealed; None if there was none, or if its key is destroyed."""
+    return bytes.fromhex(sealed.text) if sealed is not None and sealed.text else None
 
 
 def decide_access(attempt: Attempt, known: Known | None, rules: AccessRules) -> Verdict:

@@ -13,14 +13,14 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from domain.access import Known, Standing, require_digest
+from domain.access import Known, Standing, open_digest, seal_digest
 from domain.consent import Consent, Purpose, require_standing
 from domain.credentials import CredentialKind
 from domain.deadlines import Deadline, Timed, passed
 from domain.errors import InvalidError, RuleError
 from domain.lifecycle import Step, advance, require_aware
 from domain.personal import KeyScope, Personal, of_subject
-from domain.plates import PlateKind, read_plate
+from domain.plates import require_readable
 
 if TYPE_CHECKING:
     from domain.people import Person
@@ -73,7 +73,7 @@ class Credential(Aggregate):
     class Registered(Event, Timed, Aggregate.Created):
         """holder: the resident's name. value: the plate, or the card's number; None for a face.
 
-        digest: the keyed digest of the value in hexadecimal; it is sealed too, as whoever has the HMAC key could try all plates.
+        digest: the keyed digest of the value, as `seal_digest` writes it.
         """
 
         TOPIC = "credential.registered"
@@ -218,7 +218,7 @@ class Credential(Aggregate):
         return Known(
             id=self.id,
             kind=self.kind,
-            digest=bytes.fromhex(self.digest.text) if self.digest and self.digest.text else None,
+            digest=open_digest(self.digest),
             standing=_STANDING[self.state] if consented else Standing.NO_CONSENT,
             site_id=self.site_id,
             gates=self.gates,
@@ -256,15 +256,10 @@ def _value(kind: CredentialKind, scope: KeyScope, value: Personal | None) -> Per
     if value is None:
         return None
     given = value.require_under(scope, "value", LONGEST_VALUE)
-    if kind is not CredentialKind.PLATE:
-        return given
-    plate = read_plate(given.text or "")
-    if plate.kind is PlateKind.UNREADABLE:
-        raise InvalidError("the plate has characters that no plate has: write it as it stands on the car")
-    return plate.personal(scope)
+    return require_readable(given) if kind is CredentialKind.PLATE else given
 
 
 def _digest(kind: CredentialKind, scope: KeyScope, digest: bytes | None) -> Personal | None:
     if (digest is None) != (kind is CredentialKind.FACE):
         raise InvalidError("a plate or a card has a digest, and a face has none")
-    return None if digest is None else Personal(scope, require_digest(digest).hex())
+    return seal_digest(scope, digest)

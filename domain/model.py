@@ -11,11 +11,25 @@ from domain.consent import Consent
 from domain.credential import Credential
 from domain.gatepass import GatePass
 from domain.incident import Incident
+from domain.inquiry import Inquiry
 from domain.key import Key
+from domain.lead import Lead
 from domain.site import Site
 from domain.visitor import Visitor
+from domain.watch import WatchEntry
 
-AGGREGATES: tuple[type[Aggregate], ...] = (Site, GatePass, Incident, Key, Consent, Credential, Visitor)
+AGGREGATES: tuple[type[Aggregate], ...] = (
+    Site,
+    GatePass,
+    Incident,
+    Key,
+    Consent,
+    Credential,
+    Visitor,
+    WatchEntry,
+    Lead,
+    Inquiry,
+)
 
 
 def event_classes(aggregate: type[Aggregate]) -> dict[str, type[Any]]:

@@ -13,6 +13,7 @@ from string import ascii_lowercase, ascii_uppercase, digits
 from typing import TYPE_CHECKING
 from unicodedata import category, normalize
 
+from domain.errors import InvalidError
 from domain.personal import Personal
 
 if TYPE_CHECKING:
@@ -90,6 +91,14 @@ def read_plate(text: str) -> Plate:
     """The plate that `text` says, however it is written; any text gives one."""
     normal = normalise(text)
     return Plate(_kind(normal), normal)
+
+
+def require_readable(value: Personal) -> Personal:
+    """The plate that `value` says, in its one form; InvalidError if not all of it can be read: such a plate matches nothing."""
+    plate = read_plate(value.text or "")
+    if plate.kind is PlateKind.UNREADABLE:
+        raise InvalidError("the plate has characters that no plate has: write it as it stands on the car")
+    return Personal(value.scope, plate.text)
 
 
 def normalise(text: str) -> str:

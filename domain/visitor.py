@@ -9,14 +9,14 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from domain.access import Known, Standing, require_digest
+from domain.access import Known, Standing, open_digest, seal_digest
 from domain.credentials import CredentialKind
 from domain.deadlines import Deadline, Timed, passed
 from domain.errors import InvalidError, RuleError
 from domain.lifecycle import Step, advance, require_aware
 from domain.observation import require_code
 from domain.personal import KeyScope, Personal, of_subject
-from domain.plates import PlateKind, read_plate
+from domain.plates import read_plate, require_readable
 
 if TYPE_CHECKING:
     from domain.people import Person
@@ -236,7 +236,7 @@ class Visitor(Aggregate):
             name=name.require_under(scope, "name", 200),
             phone=phone and phone.require_under(scope, "phone", 40),
             plate=_plate(scope, plate, digested=plate_digest is not None),
-            plate_digest=_sealed(scope, plate_digest),
+            plate_digest=seal_digest(scope, plate_digest),
             deadlines=(Deadline(ANSWER, valid_until, RULE),),
         )
 
@@ -249,7 +249,7 @@ class Visitor(Aggregate):
             by=by,
             at=at,
             host=host,
-            code_digest=_sealed(of_subject(self.id), code_digest),
+            code_digest=seal_digest(of_subject(self.id), code_digest),
             deadlines=self._due(END),
         )
 
@@ -303,15 +303,15 @@ class Visitor(Aggregate):
             Known(
                 id=self.id,
                 kind=kind,
-                digest=bytes.fromhex(digest.text),
+                digest=digest,
                 standing=self._standing(),
                 site_id=self.site_id,
                 gates=self.gates,
                 valid_from=self.valid_from,
                 valid_until=self.valid_until,
             )
-            for kind, digest in digests.items()
-            if digest is not None and digest.text
+            for kind, sealed in digests.items()
+            if (digest := open_digest(sealed)) is not None
         )
 
     def _standing(self) -> Standing:
@@ -355,11 +355,5 @@ def _plate(scope: KeyScope, plate: Personal | None, *, digested: bool) -> Person
         if digested:
             raise InvalidError("a digest of a plate comes with the plate")
         return None
-    read = read_plate(plate.require_under(scope, "plate", 64).text or "")
-    if digested and read.kind is PlateKind.UNREADABLE:
-        raise InvalidError("the plate has characters that no plate has: no gate can open for it")
-    return read.personal(scope)
-
-
-def _sealed(scope: KeyScope, digest: bytes | None) -> Personal | None:
-    return None if digest is None else Personal(scope, require_digest(digest).hex())
+    given = plate.require_under(scope, "plate", 64)
+    return require_readable(given) if digested else read_plate(given.text or "").personal(scope)

@@ -5,7 +5,7 @@ so separation of duties is found by the domain, not by the roles.
 """
 
 from contextlib import suppress
-from copy import deepcopy
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from domain.lifecycle import topic_of, transitions
 from domain.model import event_classes
 from domain.people import Person, Role
 
-SETTINGS = settings(max_examples=40, stateful_step_count=30, deadline=None)
+SETTINGS = settings(max_examples=100, stateful_step_count=30, deadline=None)
 NAMES = ("ann", "bob", "cai")
 
 
@@ -62,7 +62,7 @@ class Driven(RuleBasedStateMachine):
         goes_on = {source for source, _, _ in self.table}
         found = []
         for command, fields in self.calls(who, self.now).items():
-            tried = deepcopy(self.it)
+            tried = twin(self.it)
             with suppress(RuleError):
                 getattr(tried, command)(by=who, at=self.now, **fields)
             if tried.version > self.it.version and str(tried.state) in goes_on:
@@ -71,16 +71,16 @@ class Driven(RuleBasedStateMachine):
 
     def do(self, who: Person, command: str) -> None:
         """The command, as the one road of commands does it: who may, and then the aggregate decides."""
-        before, state = deepcopy(vars(self.it)), self.it.state
+        before = twin(self.it)
         try:
             policy.require(who, f"{topic_of(type(self.it))}.{command}")
             getattr(self.it, command)(by=who, at=self.now, **self.calls(who, self.now)[command])
         except (ForbiddenError, RuleError):
-            assert vars(self.it) == before, "a refused command changes nothing"
+            assert self.it == before, "a refused command changes nothing"
             return
-        fresh = self.it.pending_events[len(before["_pending_events"]) :]
+        fresh = self.it.pending_events[len(before.pending_events) :]
         assert len(fresh) <= 1
-        self.moves += [(str(state), event.TOPIC, str(self.it.state)) for event in fresh]
+        self.moves += [(str(before.state), event.TOPIC, str(self.it.state)) for event in fresh]
 
     @invariant()
     def every_move_is_in_the_table(self) -> None:
@@ -90,14 +90,22 @@ class Driven(RuleBasedStateMachine):
     def the_version_counts_the_events(self) -> None:
         assert self.it.version == len(self.it.pending_events)
 
-    @invariant()
-    def a_replay_is_the_aggregate(self) -> None:
-        replayed: Any = None
-        for event in self.it.pending_events:
-            replayed = event.mutate(replayed)
-        live = {name: value for name, value in vars(self.it).items() if name != "_pending_events"}
-        assert {name: value for name, value in vars(replayed).items() if name != "_pending_events"} == live
+    def teardown(self) -> None:
+        """A replay of the events is the aggregate as it is."""
+        if hasattr(self, "it"):
+            replayed: Any = None
+            for event in self.it.pending_events:
+                replayed = event.mutate(replayed)
+            replayed.pending_events.extend(self.it.pending_events)
+            assert replayed == self.it
 
     def actors(self, *topics: str) -> set[str]:
         """Who is behind the events of these topics."""
         return {event.actor for event in self.it.pending_events if event.TOPIC in topics}
+
+
+def twin(aggregate: Any) -> Any:
+    """A copy on which commands can be tried: all that an aggregate has is replaced when it changes, but for its list of events."""
+    found = copy(aggregate)
+    vars(found)["_pending_events"] = list(aggregate.pending_events)
+    return found

@@ -7,12 +7,16 @@ import pytest
 from given import NOW, build_site, order
 
 from domain import commands
+from domain.access import DEFAULT_RULES, Attempt, Decision, Shown, Standing, decide_access
 from domain.commands import Order
 from domain.consent import Consent, ConsentState, Purpose
+from domain.credential import Credential
+from domain.credentials import CredentialKind
 from domain.errors import ConflictError, ForbiddenError, RuleError
 from domain.key import Key, key_id
 from domain.people import Role
 from domain.personal import Personal, of_subject
+from domain.plates import PlateKind
 
 
 @pytest.fixture
@@ -102,3 +106,30 @@ async def test_a_hold_that_is_placed_meanwhile_keeps_the_key(log, consent):
     assert (await log.load(Key, key_id(consent.scope))).holds == {"2026-17"}
     after = await log.load(Consent, consent.id)
     assert (after.state, after.name.text) == (ConsentState.WITHDRAWN, "李某")
+
+
+async def test_a_credential_that_was_registered_by_it_can_be_matched_with_nothing_afterwards(log):
+    site, asked, resident = await build_site(log), order(Role.GUARD), uuid4()
+    scope = of_subject(commands.subject_id(asked))
+    given = await commands.create(
+        log, asked, Consent.give, site_id=site.id, resident=resident, purpose=Purpose.PLATE_ACCESS,
+        notice_version="2026-1", name=Personal(scope, "李某"), until=NOW + timedelta(days=365),
+    )  # fmt: skip
+    registered = await commands.create(
+        log, order(Role.GUARD), Credential.register, site_id=site.id, kind=CredentialKind.PLATE,
+        resident=resident, holder=Personal(scope, "李某"), value=Personal(scope, "浙C12345"), digest=b"d" * 32,
+        valid_until=NOW + timedelta(days=30), consent=await log.load(Consent, given.id),
+    )  # fmt: skip
+    attempt = Attempt(
+        Shown(CredentialKind.PLATE, b"d" * 32, PlateKind.CIVIL), site.gate("garage"), site.id, NOW
+    )
+
+    async def decision():
+        credential = await log.load(Credential, registered.id)
+        known = credential.known(await log.load(Consent, given.id), NOW)
+        return known, decide_access(attempt, known, DEFAULT_RULES).decision
+
+    assert (await decision())[1] is Decision.OPENED
+    await commands.withdraw_consent(log, order(Role.GUARD), given.id)
+    known, after = await decision()
+    assert (known.digest, known.standing, after) == (None, Standing.NO_CONSENT, Decision.HELD)

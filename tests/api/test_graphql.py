@@ -569,7 +569,7 @@ def mutation_fields():
     return schema.schema.get_type_by_name("Mutation").fields
 
 
-WITHOUT_MUTATIONS = {"consent", "credential", "gate_pass", "visitor"}
+WITHOUT_MUTATIONS = {"consent", "credential", "gate_pass", "visitor", "watch", "lead", "inquiry"}
 """Aggregates that are commanded otherwise. That a deadline has passed is never a mutation: time says so."""
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
+from domain.errors import InvalidError
 from domain.personal import Personal, of_subject
-from domain.plates import LONGEST, UNREAD, Plate, PlateKind, normalise, read_plate
+from domain.plates import LONGEST, UNREAD, Plate, PlateKind, normalise, read_plate, require_readable
 
 K = PlateKind
 with (Path(__file__).parents[1] / "data" / "plates" / "labels.csv").open(encoding="utf-8") as file:
@@ -98,6 +99,16 @@ def test_a_foreign_letter_is_not_left_out_so_that_one_car_never_becomes_another(
 def test_what_is_longer_than_any_plate_is_cut_and_stays_odd():
     plate = read_plate("浙C12345" * 1000)
     assert (plate.kind, len(plate.text)) == (K.ODD, LONGEST)
+
+
+def test_what_is_to_be_matched_has_to_be_readable_and_is_not_repeated_when_it_is_not():
+    scope = of_subject(UUID(int=7))
+    assert require_readable(Personal(scope, "浙c·12345")) == Personal(scope, "浙C12345")
+    assert require_readable(Personal(scope, "WJ浙1234X")).text == "WJ浙1234X"
+    for text in ("浙C?2345", "", None):
+        with pytest.raises(InvalidError, match="no plate has") as refused:
+            require_readable(Personal(scope, text))
+        assert "2345" not in str(refused.value)
 
 
 @for_all(st.text() | st.text("浙粤沪使领警学挂港澳ABIOZabz0129·- ?Ａ１", max_size=10))
