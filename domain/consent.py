@@ -200,7 +200,7 @@ class Consent(Aggregate):
 
     def stands(self, at: datetime) -> bool:
         """Whether the resident may be known by it at `at`: also when nobody has noticed yet that it has ended."""
-        return self.state is S.GIVEN and self.until is not None and at < self.until
+        return self.state is S.GIVEN and self.until is not None and require_aware(at) < self.until
 
 
 def require_standing(consent: Consent, purpose: Purpose, resident: UUID, at: datetime) -> datetime:
@@ -226,7 +226,7 @@ def _guardian(scope: KeyScope, guardian: Personal | None, *, under_14: bool) -> 
 
 
 def _until(at: datetime, until: datetime) -> tuple[Deadline, ...]:
-    if not at < require_aware(until) <= at + LONGEST:
+    if not require_aware(at) < require_aware(until) <= at + LONGEST:
         raise RuleError(
             f"a consent ends after it is given, and at most {LONGEST.days} days later, not at {until}"
         )

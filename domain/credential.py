@@ -170,14 +170,14 @@ class Credential(Aggregate):
 
         digest: 32 bytes, HMAC of the value as `plates.normalise` (or the card reader) writes it, by the caller's key.
         """
-        start = require_aware(valid_from or at)
+        start = max(require_aware(at), require_aware(valid_from or at))
         latest, scope = _consented(kind, resident, site, consent, at) or (at + LONGEST, of_subject(id))
-        if not max(start, at) < require_aware(valid_until) <= latest:
+        if not start < require_aware(valid_until) <= latest:
             raise RuleError(f"a {kind} credential ends after it begins and by {latest}, not at {valid_until}")
         return cls._create(
             cls.Registered,
             id=id,
-            timestamp=require_aware(at),
+            timestamp=at,
             actor=by.id,
             site_id=site.id,
             township=site.township,
@@ -188,7 +188,7 @@ class Credential(Aggregate):
             value=_value(kind, scope, value),
             digest=_digest(kind, scope, digest),
             gates=tuple(site.gate(code).code for code in gates),
-            valid_from=start,
+            valid_from=valid_from or at,
             valid_until=valid_until,
             deadlines=(Deadline(EXPIRE, valid_until, RULE),),
         )

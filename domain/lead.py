@@ -157,7 +157,7 @@ class Lead(Aggregate):
         model: ModelUse,
     ) -> Lead:
         """A hit for `entry` at `gate` of `site`. RuleError unless the entry is active, not over, and for this site."""
-        if not entry.looks(require_aware(at)):
+        if not entry.looks(at):
             raise RuleError(
                 f"watch entry {entry.id} is {entry.state} until {entry.expires_at}: it finds nothing at {at}"
             )
@@ -168,7 +168,7 @@ class Lead(Aggregate):
         return cls._create(
             cls.Proposed,
             id=lead_id(entry.id, pass_id),
-            timestamp=at,
+            timestamp=require_aware(at),
             actor=by.id,
             entry_id=entry.id,
             case=entry.case,
@@ -209,7 +209,7 @@ class Lead(Aggregate):
     def _require_review(self, by: Person, at: datetime, seen: Evidence) -> None:
         if by.id == self.requested_by:
             raise RuleError(f"{by.id} requested the watch entry: somebody else has to review what it finds")
-        if passed(self.deadlines, REVIEW, require_aware(at)):
+        if passed(self.deadlines, REVIEW, at):
             raise RuleError(
                 f"this lead was to be reviewed within {REVIEW_WITHIN}: it is over, and nothing follows from it"
             )

@@ -224,7 +224,7 @@ class WatchEntry(Aggregate):
 
     def looks(self, at: datetime) -> bool:
         """Whether it is looked for at `at`: not after its end, also when nobody has noticed yet that it has ended."""
-        return self.state is S.ACTIVE and at < self.expires_at
+        return self.state is S.ACTIVE and require_aware(at) < self.expires_at
 
     def covers(self, site: Site) -> bool:
         """Whether it is looked for at `site`."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from domain import policy
-from domain.errors import ForbiddenError, RuleError
+from domain.errors import ForbiddenError, InvalidError, RuleError
 from domain.lifecycle import topic_of, transitions
 from domain.model import event_classes
 from domain.people import Person, Role
@@ -91,8 +91,14 @@ class Driven(RuleBasedStateMachine):
         assert self.it.version == len(self.it.pending_events)
 
     def teardown(self) -> None:
-        """A replay of the events is the aggregate as it is."""
+        """A replay of the events is the aggregate as it is; and a time without a zone is refused as such, or nothing happens."""
         if hasattr(self, "it"):
+            who = Person(NAMES[0], self.ROLES)
+            for command, fields in self.calls(who, self.now).items():
+                tried = twin(self.it)
+                with suppress(InvalidError):
+                    getattr(tried, command)(by=who, at=self.now.replace(tzinfo=None), **fields)
+                assert tried == self.it, command
             replayed: Any = None
             for event in self.it.pending_events:
                 replayed = event.mutate(replayed)

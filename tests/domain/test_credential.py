@@ -142,6 +142,18 @@ def test_a_credential_ends_after_it_begins_and_not_too_late(until):
         registered(valid_until=until)
 
 
+def test_a_credential_that_is_over_already_is_not_registered():
+    with pytest.raises(RuleError, match="ends after it begins and by"):
+        registered(valid_from=NOW - MONTH, valid_until=NOW - timedelta(seconds=1))
+
+
+def test_times_have_a_zone():
+    times = {"at": NOW, "valid_from": NOW, "valid_until": NOW + MONTH}
+    for name, value in times.items():
+        with pytest.raises(InvalidError, match="no time zone"):
+            registered(**(times | {name: value.replace(tzinfo=None)}))
+
+
 def test_no_credential_outlives_its_consent():
     registered(K.PLATE, valid_until=NOW + 6 * MONTH)
     with pytest.raises(RuleError, match="ends after it begins and by"):
