@@ -82,28 +82,30 @@ def scopes_of(events: Iterable[Event]) -> set[str]:
     return {
         value.scope
         for event in events
-        if (names := FIELDS.get(type(event)))
-        for name in names
+        for name in FIELDS.get(type(event), ())
         if (value := getattr(event, name)) is not None
     }
 
 
 def seal(event: E, keys: Keys) -> E:
     """`event` as it may be stored. RuleError if a key is destroyed: nothing personal is kept under that scope again."""
-    names = FIELDS.get(type(event))
-    return event if names is None else _with(event, {name: _seal(event, name, keys) for name in names})
+    names = _held(event)
+    return _with(event, {name: _seal(event, name, keys) for name in names}) if names else event
 
 
 def unseal(event: E, keys: Keys) -> E:
     """`event` with its personal fields readable, or redacted where the key is destroyed. CorruptError if one does not open."""
-    names = FIELDS.get(type(event))
-    return event if names is None else _with(event, {name: _open(event, name, keys) for name in names})
+    names = _held(event)
+    return _with(event, {name: _open(event, name, keys) for name in names}) if names else event
 
 
-def _seal(event: Event, name: str, keys: Keys) -> Sealed | None:
-    value: Personal | None = getattr(event, name)
-    if value is None:
-        return None
+def _held(event: Event) -> list[str]:
+    """The names of its personal fields that hold something: most passes have none."""
+    return [name for name in FIELDS.get(type(event), ()) if getattr(event, name) is not None]
+
+
+def _seal(event: Event, name: str, keys: Keys) -> Sealed:
+    value: Personal = getattr(event, name)
     if value.text is None:
         raise InvalidError(f"{name} is redacted: there is nothing to store")
     key = keys[value.scope]
@@ -119,10 +121,8 @@ def _seal(event: Event, name: str, keys: Keys) -> Sealed | None:
     return Sealed(value.scope, key.id, nonce + key.cipher.encrypt(nonce, text, _place(event, name)))
 
 
-def _open(event: Event, name: str, keys: Keys) -> Personal | None:
-    value: Sealed | None = getattr(event, name)
-    if value is None:
-        return None
+def _open(event: Event, name: str, keys: Keys) -> Personal:
+    value: Sealed = getattr(event, name)
     key = keys[value.scope]
     if key is None:
         return Personal(value.scope, None)

@@ -5,7 +5,9 @@ import random
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from domain.gatepass import RULE_VERSION, Credential, Decision, GatePass
+from domain.access import RULE_VERSION, Decision
+from domain.credentials import CredentialKind
+from domain.gatepass import GatePass
 from domain.site import Direction, Site
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -22,7 +24,7 @@ def gate_pass(site: Site) -> GatePass:
         township=site.township,
         gate="main",
         direction=Direction.IN,
-        credential=Credential.FACE,
+        credential=CredentialKind.FACE,
         decision=Decision.RECORDED,
         reason="open gate",
         rule_version=RULE_VERSION,

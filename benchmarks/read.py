@@ -20,7 +20,9 @@ from adapters.database import create_pool
 from adapters.embedded import postgres
 from adapters.event_log import PostgresLog, event_log
 from adapters.migrate import migrate
-from domain.gatepass import Credential, Decision, GatePass
+from domain.access import Decision
+from domain.credentials import CredentialKind
+from domain.gatepass import GatePass
 from domain.incident import Incident
 from domain.people import Person, Role
 from domain.ports import Request
@@ -60,7 +62,7 @@ def gate_pass() -> GatePass:
         township="bench",
         gate="main",
         direction=Direction.IN,
-        credential=Credential.FACE,
+        credential=CredentialKind.FACE,
         decision=Decision.RECORDED,
         reason="open gate",
         rule_version="gate-1",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from inspect import signature
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import Aggregate
 
 from domain import policy
 from domain.alarm import Alarm
+from domain.consent import Consent
 from domain.deadlines import DEFAULT_LIMITS, Limits
 from domain.dispute import Dispute
 from domain.errors import AnjuError, ConflictError, NotFoundError
@@ -114,7 +116,7 @@ async def act(
         fields["limits"] = order.limits
 
     async def load() -> tuple[Any, ...]:
-        return (await _load(log, kind, aggregate_id, begin),)
+        return (await _reach(log, order, kind, aggregate_id, begin),)
 
     def decide(aggregate: Any) -> None:
         _require_version(aggregate, expected_version)
@@ -148,7 +150,7 @@ async def _both(
     policy.require(order.by, f"{Incident.TOPIC}.{method.__name__}")
 
     async def load() -> tuple[Incident, Incident]:
-        return await log.load(Incident, ids[0]), await log.load(Incident, ids[1])
+        return await _reach(log, order, Incident, ids[0]), await _reach(log, order, Incident, ids[1])
 
     def decide(incident: Incident, other: Incident) -> None:
         method(incident, by=order.by, at=order.at, **fields(other))
@@ -162,7 +164,7 @@ async def raise_incident(log: EventLog, order: Order, alarm_id: UUID, **fields: 
     incident_id = subject_id(order)
 
     async def load() -> tuple[Alarm, Site]:
-        alarm = await log.load(Alarm, alarm_id)
+        alarm = await _reach(log, order, Alarm, alarm_id)
         return alarm, await log.load(Site, alarm.site_id)
 
     def decide(alarm: Alarm, site: Site) -> tuple[Incident]:
@@ -189,7 +191,7 @@ async def register_dispute(log: EventLog, order: Order, incident_id: UUID, **fie
     dispute_id = subject_id(order)
 
     async def load() -> tuple[Incident, Site]:
-        incident = await log.load(Incident, incident_id)
+        incident = await _reach(log, order, Incident, incident_id)
         return incident, await log.load(Site, incident.site_id)
 
     def decide(incident: Incident, site: Site) -> tuple[Dispute]:
@@ -229,8 +231,6 @@ async def _decide(
     """
     for attempt in range(1, retries + 1):
         aggregates = await load()
-        for aggregate in aggregates:
-            policy.require_place(order.by, aggregate)
         first = aggregates[0]
         try:
             made = decide(*aggregates) or ()
@@ -265,9 +265,46 @@ async def decide_key(
         Key,
         method,
         key_id(scope),
-        begin=lambda: Key.register(scope=scope, by=order.by, at=order.at),
+        begin=lambda: _registered(order, scope),
         **fields,
     )
+
+
+async def withdraw_consent(
+    log: EventLog, order: Order, consent_id: UUID, *, expected_version: int | None = None
+) -> Done:
+    """撤回: the consent ends, and in the same request its key is destroyed, with all that was enrolled by it.
+
+    A case that holds the key keeps the data, not the consent: matching stops in either way. The key is then left to the privacy
+    officer, and nothing here says so: whoever takes down a withdrawal is not to learn of a case.
+    """
+    policy.require(order.by, "consent.withdraw")
+
+    async def load() -> tuple[Consent, Key]:
+        consent = await _reach(log, order, Consent, consent_id)
+        begin = partial(_registered, order, consent.scope)
+        return consent, await _load(log, Key, key_id(consent.scope), begin)
+
+    def decide(consent: Consent, key: Key) -> None:
+        _require_version(consent, expected_version)
+        consent.withdraw(by=order.by, at=order.at)
+        if not key.holds and not key.destroyed:
+            key.destroy(by=order.by, at=order.at, reason="consent withdrawn")
+
+    return await _decide(log, order, load, decide, retries=1 if expected_version is not None else RETRIES)
+
+
+def _registered(order: Order, scope: str) -> Key:
+    return Key.register(scope=scope, by=order.by, at=order.at)
+
+
+async def _reach(
+    log: EventLog, order: Order, kind: type[A], aggregate_id: UUID, begin: Callable[[], A] | None = None
+) -> A:
+    """The aggregate, if it lies where the person may act; ForbiddenError."""
+    found: Any = await _load(log, kind, aggregate_id, begin)
+    policy.require_place(order.by, found)
+    return cast("A", found)
 
 
 async def _load(log: EventLog, kind: type[A], aggregate_id: UUID, begin: Callable[[], A] | None) -> A:

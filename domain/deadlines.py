@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from domain.errors import InvalidError
-from domain.lifecycle import Step
+from domain.lifecycle import Step, require_aware
 from domain.working_time import DAY, after_working_time
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Waiting(Protocol):
 
 def passed(deadlines: Iterable[Deadline], name: str, at: datetime) -> Deadline | None:
     """The deadline `name` among those that run, if it has passed."""
-    return next((one for one in deadlines if one.name == name and one.due_at <= at), None)
+    return next((one for one in deadlines if one.name == name and one.due_at <= require_aware(at)), None)
 
 
 def without(deadlines: Iterable[Deadline], *names: str) -> tuple[Deadline, ...]:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from eventsourcing.domain import Aggregate
 
 from domain.errors import RuleError
-from domain.lifecycle import Step, require_aware, require_text
+from domain.lifecycle import Step, require_aware, require_case, require_text
 from domain.observation import NAMESPACE
 from domain.people import Person
 from domain.personal import require_key_scope
@@ -127,7 +127,7 @@ class Key(Aggregate):
     def _require_there(self, what: str, case: str) -> str:
         if self.destroyed:
             raise RuleError(f"{what} is refused: the key of {self.scope} is destroyed")
-        return require_text(case, "case", 100)
+        return require_case(case)
 
     def _held_for(self) -> str:
         return ", ".join(sorted(self.holds)) or "none"

@@ -92,6 +92,11 @@ def require_digest(value: str, what: str) -> str:
     return value
 
 
+def require_case(value: str) -> str:
+    """The number of a case 案件, trimmed; it is written in clear and never names a person."""
+    return require_text(value, "case", 100)
+
+
 def topic_of(kind: type[Aggregate]) -> str:
     """The first word of the names of the aggregate's commands, such as `incident`."""
     topic: str = kind.TOPIC  # type: ignore[attr-defined]  # every aggregate of the domain has one

@@ -9,14 +9,35 @@ from eventsourcing.domain import Aggregate, CanMutateAggregate
 
 from domain.alarm import Alarm
 from domain.centre import Centre
+from domain.consent import Consent
+from domain.credential import Credential
 from domain.device import Device
 from domain.dispute import Dispute
 from domain.gatepass import GatePass
 from domain.incident import Incident
+from domain.inquiry import Inquiry
 from domain.key import Key
+from domain.lead import Lead
 from domain.site import Site
+from domain.visitor import Visitor
+from domain.watch import WatchEntry
 
-AGGREGATES: tuple[type[Aggregate], ...] = (Site, GatePass, Incident, Key, Dispute, Alarm, Device, Centre)
+AGGREGATES: tuple[type[Aggregate], ...] = (
+    Site,
+    GatePass,
+    Incident,
+    Key,
+    Dispute,
+    Alarm,
+    Device,
+    Centre,
+    Consent,
+    Credential,
+    Visitor,
+    WatchEntry,
+    Lead,
+    Inquiry,
+)
 
 
 def event_classes(aggregate: type[Aggregate]) -> dict[str, type[Any]]:

@@ -38,6 +38,13 @@ def require_code(value: str, what: str) -> str:
     return value
 
 
+def require_sha256(value: str, what: str) -> str:
+    """`value`, if it is a SHA-256 in 64 lower-case hexadecimal digits."""
+    if not _SHA256.fullmatch(value):
+        raise InvalidError(f"{what} must be 64 lower-case hex digits")
+    return value
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class GateRef:
     """A gate by the codes of its site and itself, written `site.gate`."""
@@ -70,10 +77,7 @@ class ModelUse:
 
     def __post_init__(self) -> None:
         require_text(self.name, "model name", 200)
-        if not _SHA256.fullmatch(self.sha256):
-            raise InvalidError(
-                f"model {self.name!r}: sha256 must be 64 lower-case hex digits, not {self.sha256!r}"
-            )
+        require_sha256(self.sha256, f"model {self.name!r}: sha256")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +106,7 @@ class FaceObservation:
             raise InvalidError(f"score {self.score} is outside 0..1")
         if not (isfinite(self.latency_ms) and self.latency_ms >= 0):
             raise InvalidError(f"latency_ms {self.latency_ms} is not a time that passed")
-        if not _SHA256.fullmatch(self.frame_sha256):
-            raise InvalidError("frame_sha256 must be 64 lower-case hex digits")
+        require_sha256(self.frame_sha256, "frame_sha256")
         if len(self.embedding) not in (128 * 4, 512 * 4):
             raise InvalidError(f"embedding has {len(self.embedding)} bytes: 128 or 512 float32 are expected")
 

@@ -88,6 +88,14 @@ class Personal:
         text = require_text(self._text or "", what, longest)
         return self if text == self._text else type(self)(self._scope, text)
 
+    def require_under(self, scope: KeyScope, what: str, longest: int) -> Self:
+        """The same, if it is kept under `scope`: what one key is to forget must not lie under another."""
+        if self._scope != scope:
+            raise InvalidError(
+                f"{what} is under {self._scope}: seal it under {scope}, with which it is forgotten"
+            )
+        return self.require(what, longest)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Personal) and (self._scope, self._text) == (other._scope, other._text)
 

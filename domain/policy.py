@@ -20,6 +20,11 @@ _SHIFT_LEADERS = frozenset({R.DISPATCHER, R.SUPERVISOR})
 _CASE_WORKERS = _UNIT | _SHIFT_LEADERS | {R.GRID_WORKER, R.INTAKE, R.VERIFIER, R.GUARD}
 _CASE_READERS = frozenset(Role) - {R.STATISTICIAN, R.DEVICE}
 
+_FRONT_LINE = frozenset({R.GRID_WORKER, R.GUARD})
+_TIME = frozenset({R.DEVICE})
+"""The worker that tells an aggregate that a deadline has passed; it decides nothing."""
+_PERSONAL_READERS = frozenset({R.PRIVACY_OFFICER, R.AUDITOR})
+
 ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
     {
         "alarm.trip": frozenset({R.DEVICE}),
@@ -74,6 +79,15 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "dispute.fulfil": frozenset({R.MEDIATOR}),
         "dispute.refer": frozenset({R.SUPERVISOR, R.MEDIATOR}),
         "dispute.close": frozenset({R.VERIFIER, R.SUPERVISOR}),
+        "consent.give": _FRONT_LINE | {R.INTAKE},
+        "consent.renew": _FRONT_LINE | {R.INTAKE},
+        "consent.withdraw": frozenset(Role) - {R.AUDITOR, R.STATISTICIAN, R.DEVICE},
+        "credential.register": _FRONT_LINE | {R.INTAKE},
+        "credential.suspend": _FRONT_LINE | {R.INTAKE, R.PRIVACY_OFFICER},
+        "credential.reinstate": _FRONT_LINE | {R.INTAKE},
+        "credential.revoke": _FRONT_LINE | {R.INTAKE, R.PRIVACY_OFFICER},
+        "gate_pass.release": frozenset({R.GUARD}),
+        "gate_pass.refuse": frozenset({R.GUARD}),
         "incident.report": frozenset({R.GRID_WORKER, R.INTAKE, R.GUARD, R.SUPERVISOR}),
         "incident.accept": frozenset({R.INTAKE}),
         "incident.reject": frozenset({R.INTAKE}),
@@ -113,6 +127,29 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "site.change_credentials": frozenset({R.ADMIN}),
         "site.install_measure": frozenset({R.ADMIN}),
         "site.count_households": frozenset({R.ADMIN}),
+        "watch.request": frozenset({R.INVESTIGATOR}),
+        "watch.approve": frozenset({R.SUPERVISOR}),
+        "watch.refuse": frozenset({R.SUPERVISOR}),
+        "watch.renew": frozenset({R.SUPERVISOR}),
+        "watch.close": frozenset({R.INVESTIGATOR, R.SUPERVISOR, R.PRIVACY_OFFICER}),
+        "lead.propose": frozenset({R.DEVICE}),
+        "lead.confirm": frozenset({R.REVIEWER}),
+        "lead.reject": frozenset({R.REVIEWER}),
+        "lead.link": frozenset({R.INVESTIGATOR}),
+        "inquiry.request": frozenset({R.INVESTIGATOR}),
+        "inquiry.approve": frozenset({R.PRIVACY_OFFICER}),
+        "inquiry.refuse": frozenset({R.PRIVACY_OFFICER}),
+        "inquiry.look": frozenset({R.INVESTIGATOR}),
+        "inquiry.close": frozenset({R.INVESTIGATOR, R.SUPERVISOR, R.PRIVACY_OFFICER}),
+        "visitor.request": _FRONT_LINE | {R.INTAKE, R.DEVICE},
+        "visitor.approve": _FRONT_LINE | {R.INTAKE},
+        "visitor.reject": _FRONT_LINE | {R.INTAKE},
+        "visitor.check": frozenset({R.GUARD, R.DEVICE}),
+        "visitor.enter": frozenset({R.GUARD, R.DEVICE}),
+        "visitor.leave": frozenset({R.GUARD, R.DEVICE}),
+        "visitor.revoke": _FRONT_LINE | {R.INTAKE, R.SUPERVISOR},
+        "read.consent": _PERSONAL_READERS | {R.GRID_WORKER, R.GUARD, R.INTAKE},
+        "read.credential": _PERSONAL_READERS | {R.GRID_WORKER, R.GUARD, R.INTAKE},
         "read.incidents": _CASE_READERS,
         "read.reporter": frozenset(
             {R.INTAKE, R.UNIT_HANDLER, R.UNIT_LEAD, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}
@@ -124,6 +161,10 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "read.parties": frozenset(
             {R.INTAKE, R.MEDIATOR, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}
         ),
+        "read.visitor": _PERSONAL_READERS | {R.GUARD},
+        "read.watch": _PERSONAL_READERS | {R.INVESTIGATOR, R.REVIEWER, R.SUPERVISOR},
+        "read.lead": _PERSONAL_READERS | {R.INVESTIGATOR, R.REVIEWER, R.SUPERVISOR},
+        "read.inquiry": _PERSONAL_READERS | {R.INVESTIGATOR, R.SUPERVISOR},
         "read.figures": frozenset(Role) - {R.DEVICE},
         "read.system": frozenset({R.ADMIN, R.AUDITOR, R.SUPERVISOR}),
     },

@@ -8,7 +8,7 @@ import strawberry
 from api.graphql import types
 from api.graphql.context import Info
 from domain import policy
-from domain.gatepass import Decision
+from domain.access import Decision
 from domain.lifecycle import require_aware
 from domain.observation import require_code
 from domain.site import site_id

@@ -13,10 +13,10 @@ from strawberry.types.scalar import ScalarDefinition
 
 from api.graphql.context import Info
 from domain import incident, personal
+from domain.access import Decision
 from domain.credentials import CredentialKind
 from domain.deadlines import Urgency
 from domain.errors import InvalidError
-from domain.gatepass import Decision
 from domain.incident import IncidentState, Source
 from domain.model import EVENTS
 from domain.ports import Entry

@@ -11,7 +11,9 @@ from stock import auditor
 
 from adapters.database import connect
 from domain import commands
-from domain.gatepass import Credential, Decision, GatePass
+from domain.access import Decision
+from domain.credentials import CredentialKind
+from domain.gatepass import GatePass
 from domain.incident import Incident, Source
 from domain.people import Role
 from domain.ports import Request
@@ -54,7 +56,7 @@ async def gate_pass(log, site):
         township=site.township,
         gate="main",
         direction=Direction.IN,
-        credential=Credential.FACE,
+        credential=CredentialKind.FACE,
         decision=Decision.RECORDED,
         reason="open gate",
         rule_version="gate-1",

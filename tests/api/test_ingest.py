@@ -20,8 +20,9 @@ from adapters.verify import verify
 from api import ingest as module
 from api.ingest import ingest, settle
 from domain import commands
+from domain.access import Decision
 from domain.errors import CorruptError, UnavailableError
-from domain.gatepass import Decision, GatePass, decide
+from domain.gatepass import GatePass, decide
 from domain.people import Role
 from domain.ports import Request
 from domain.site import Site
