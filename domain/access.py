@@ -162,6 +162,7 @@ def _doubt(attempt: Attempt, known: Known, rules: AccessRules) -> str | None:
     doubts = (
         (attempt.shown.plate_kind is PlateKind.UNREADABLE, "the plate could not be read"),
         (known.kind not in rules.opens_for, f"{known.kind} is switched off"),
+        (known.kind not in attempt.gate.credentials, f"nobody is known by {known.kind} at this gate"),
         (known.standing is not Standing.GOOD, f"the credential is {known.standing}"),
         (elsewhere, "the credential is for another gate"),
         (

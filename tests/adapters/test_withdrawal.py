@@ -109,7 +109,7 @@ async def test_a_hold_that_is_placed_meanwhile_keeps_the_key(log, consent):
 
 
 async def test_a_credential_that_was_registered_by_it_can_be_matched_with_nothing_afterwards(log):
-    site, asked, resident = await build_site(log), order(Role.GUARD), uuid4()
+    site, asked, resident = await build_site(log, garage=True), order(Role.GUARD), uuid4()
     scope = of_subject(commands.subject_id(asked))
     given = await commands.create(
         log, asked, Consent.give, site_id=site.id, resident=resident, purpose=Purpose.PLATE_ACCESS,

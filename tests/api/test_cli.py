@@ -262,7 +262,7 @@ async def test_who_only_serves_and_works_carries_no_recognition_engine(tmp_path)
 async def test_workers_of_which_none_can_go_on_end_with_the_reason(tmp_path, log, site, database_url):
     await append(log, [driven(reported(1, site, NOW), TO_CLOSURE), a_pass(site, NOW, number=1)])
     superuser = await asyncpg.connect(database_url)
-    for table in ("closures", "gate_traffic", "incidents"):
+    for table in ("closures", "deadlines", "gate_traffic", "incidents"):
         await superuser.execute(f"alter table {table} rename to {table}_hidden")
     await superuser.close()
     result = await anju(tmp_path, "work", "--projections", database_url=database_url, data_dir=tmp_path)

@@ -28,7 +28,7 @@ from domain.site import Direction, Gate, GateMode
 K = CredentialKind
 HERE, THERE, ID = UUID(int=1), UUID(int=2), UUID(int=3)
 DIGEST, OTHER = b"d" * 32, b"o" * 32
-MAIN = Gate("main", "大门", GateMode.GUARDED, Direction.IN)
+MAIN = Gate("main", "大门", GateMode.GUARDED, Direction.IN, tuple(K))
 OPEN = replace(MAIN, mode=GateMode.OPEN)
 DAY = timedelta(days=1)
 SHOWN = {
@@ -51,6 +51,12 @@ def decided(shown=SHOWN[K.CARD], credential=None, *, gate=MAIN, rules=DEFAULT_RU
 
 def held(why):
     return Verdict(Decision.HELD, f"{why}: a guard decides", DEFAULT_RULES.version)
+
+
+@pytest.mark.parametrize("kind", [K.FACE, K.PLATE, K.CARD, K.CODE])
+def test_a_gate_holds_what_it_is_not_meant_to_know_people_by(kind):
+    others = replace(MAIN, credentials=tuple(other for other in K if other is not kind))
+    assert decided(SHOWN[kind], known(kind), gate=others) == held(f"nobody is known by {kind} at this gate")
 
 
 @pytest.mark.parametrize("kind", [K.FACE, K.PLATE, K.CARD, K.CODE])

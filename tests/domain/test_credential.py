@@ -27,7 +27,9 @@ MONTH = timedelta(days=30)
 
 def built(code="gaoqiao"):
     site = Site.plan(code=code, name="高桥", township="yuhai", by=ADMIN, at=NOW)
-    site.add_gate(by=ADMIN, at=NOW, gate=Gate("main", "大门", GateMode.GUARDED, Direction.IN))
+    site.add_gate(
+        by=ADMIN, at=NOW, gate=Gate("main", "大门", GateMode.GUARDED, Direction.IN, tuple(CredentialKind))
+    )
     return site
 
 

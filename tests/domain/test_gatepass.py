@@ -29,7 +29,9 @@ def site(steps=3):
     """润锦苑 after so many of its three steps, with an open and a guarded gate."""
     found = Site.plan(code="runjinyuan", name="润锦苑", township="yuhai", by=ADMIN, at=NOW)
     found.add_gate(by=ADMIN, at=NOW, gate=Gate("main", "大门", GateMode.OPEN, Direction.IN))
-    found.add_gate(by=ADMIN, at=NOW, gate=Gate("garage", "车库", GateMode.GUARDED, Direction.OUT))
+    found.add_gate(
+        by=ADMIN, at=NOW, gate=Gate("garage", "车库", GateMode.GUARDED, Direction.OUT, tuple(CredentialKind))
+    )
     if steps:
         found.start_construction(by=ADMIN, at=NOW)
         found.install_measure(by=ADMIN, at=NOW, measure=Measure.VIDEO_SURVEILLANCE)

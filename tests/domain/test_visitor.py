@@ -26,7 +26,7 @@ ID, HOST = UUID(int=1), UUID(int=2)
 SCOPE = of_subject(ID)
 CODE, PLATE = b"c" * 32, b"p" * 32
 HOUR = timedelta(hours=1)
-MAIN = Gate("main", "大门", GateMode.GUARDED, Direction.IN)
+MAIN = Gate("main", "大门", GateMode.GUARDED, Direction.IN, tuple(CredentialKind))
 SITE = Site.plan(code="gaoqiao", name="高桥", township="yuhai", by=ADMIN, at=NOW)
 SITE.add_gate(by=ADMIN, at=NOW, gate=MAIN)
 
