@@ -72,14 +72,17 @@ async def create(
 ) -> Done:
     """Call `method` (a class method such as `Incident.report`), and append the aggregate that it makes.
 
-    site_id: the site it is made at; `method` takes it as `site`, and the id of the new aggregate as `id`.
+    site_id: the site it is made at, which `method` takes as `site`. The new aggregate's id is `subject_id(order)`, unless it is given or
+    follows from something else.
     """
     kind: type[Aggregate] = method.__self__  # type: ignore[attr-defined]  # a class method has its class
     policy.require(order.by, f"{topic_of(kind)}.{method.__name__}")
     if site_id is not None:
         site = await log.load(Site, site_id)
         policy.require_place(order.by, site)
-        fields |= {"site": site, "id": subject_id(order)}
+        fields["site"] = site
+    if "id" in signature(method).parameters:
+        fields.setdefault("id", subject_id(order))
     made: Any = method(by=order.by, at=order.at, **fields)
     policy.require_place(order.by, made)
     return await _append(log, order, made)

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from given import NOW, order, person, report
@@ -11,8 +12,12 @@ from adapters.event_log import event_log
 from api import timers
 from api.timers import pass_deadlines
 from domain import commands
+from domain.commands import subject_id
 from domain.incident import Incident, IncidentState
 from domain.people import Role
+from domain.personal import Personal, of_subject
+from domain.visitor import Requester, Visitor, VisitorState
+from domain.watch import WatchEntry, WatchKind, WatchState
 from projections.deadlines import PROJECTION, passed
 from projections.runner import catch_up
 
@@ -90,6 +95,46 @@ async def test_many_workers_and_restarts_record_each_once(log, pool, site, datab
     for found in ids:
         assert sorted((await topics(log, found))[3:]) == ["escalated", "overdue", "overdue"]
     assert acted
+
+
+async def test_a_visitor_overstays_and_a_watch_entry_expires_by_themselves(log, pool, site):
+    asked, host = order(Role.GUARD), uuid4()
+    visit = subject_id(asked)
+    await commands.create(
+        log,
+        asked,
+        Visitor.request,
+        site_id=site.id,
+        host=host,
+        requester=Requester.HOST,
+        valid_from=NOW,
+        valid_until=NOW + timedelta(hours=4),
+        name=Personal(of_subject(visit), "王某"),
+    )
+    await commands.act(log, order(Role.GUARD), Visitor, Visitor.approve, visit, host=host)
+    await commands.act(log, order(Role.GUARD), Visitor, Visitor.check, visit, gate="main")
+    await commands.act(log, order(Role.GUARD), Visitor, Visitor.enter, visit, gate="main")
+    wanted = order(Role.INVESTIGATOR)
+    entry = subject_id(wanted)
+    await commands.create(
+        log,
+        wanted,
+        WatchEntry.request,
+        kind=WatchKind.PLATE,
+        subject=Personal(of_subject(entry), "浙C12345"),
+        legal_basis="刑事诉讼法 第一百五十条",
+        case="2026-17",
+        purpose="find a stolen car",
+        expires_at=NOW + timedelta(days=30),
+        plate_digest=b"p" * 32,
+    )
+    await commands.act(log, order(Role.SUPERVISOR), WatchEntry, WatchEntry.approve, entry)
+    await catch_up(PROJECTION, pool, log)
+    assert await pass_deadlines(pool, log, NOW + timedelta(hours=3)) == 0
+    assert await pass_deadlines(pool, log, NOW + timedelta(hours=4)) == 1
+    assert (await log.load(Visitor, visit)).state is VisitorState.OVERSTAY
+    assert await pass_deadlines(pool, log, NOW + timedelta(days=30)) == 1
+    assert (await log.load(WatchEntry, entry)).state is WatchState.EXPIRED
 
 
 async def test_one_that_is_refused_holds_up_no_other(log, pool, dispatched, monkeypatch, caplog):

@@ -1,5 +1,8 @@
 """What holds for every event class."""
 
+from inspect import signature
+from typing import get_type_hints
+
 from domain.model import AGGREGATES, EVENTS, event_classes
 
 
@@ -15,3 +18,13 @@ def test_a_topic_is_two_words_of_its_own():
         category, _, fact = topic.partition(".")
         assert category.isidentifier()
         assert fact.isidentifier()
+
+
+def test_every_aggregate_says_where_it_lies_so_that_scopes_hold():
+    for aggregate in AGGREGATES:
+        names = (
+            set(signature(aggregate.__init__).parameters)
+            | set(vars(aggregate))
+            | set(get_type_hints(aggregate))
+        )
+        assert {"township", "site_id"} <= names, aggregate
