@@ -165,10 +165,10 @@ class Incident(Aggregate):
             aggregate.merged_into = None
 
     class DuplicateRemoved(Event):
-        """The other end of an undone merger; it may come after the main incident was closed or archived."""
+        """The other end of an undone merger; it may come after the main incident was closed, archived or even rejected."""
 
         TOPIC = "incident.duplicate_removed"
-        FROM = (*KEPT, S.ARCHIVED)
+        FROM = (*KEPT, S.ARCHIVED, S.REJECTED)
         duplicate: UUID
 
         def apply(self, aggregate: Incident) -> None:
@@ -833,15 +833,18 @@ class Incident(Aggregate):
     def reopen(self, *, by: Person, at: datetime, reason: str) -> None:
         """重开: a new round. A supervisor always may; for the reporter it is done within REOPENING_WINDOW."""
         text = require_text(reason, "reason")
-        late = self.closed_at is not None and require_aware(at) - self.closed_at > REOPENING_WINDOW
-        if late and Role.SUPERVISOR not in by.roles:
+        require_state(self, self.Reopened)
+        if require_aware(at) > self._window_end() and Role.SUPERVISOR not in by.roles:
             raise RuleError(
                 f"{REOPENING_WINDOW.days} days after closing only a supervisor reopens an incident"
             )
         advance(self, self.Reopened, by=by, at=at, reason=text)
 
     def archive(self, *, by: Person, at: datetime) -> None:
-        """归档."""
+        """归档, when REOPENING_WINDOW is over."""
+        require_state(self, self.Archived)
+        if require_aware(at) <= (end := self._window_end()):
+            raise RuleError(f"until {end.isoformat()} the reporter may have it reopened: archive it later")
         advance(self, self.Archived, by=by, at=at)
 
     def attach_evidence(self, *, by: Person, at: datetime, sha256: str, media_type: str, note: str) -> None:
@@ -865,6 +868,8 @@ class Incident(Aggregate):
 
     def open_dispute(self, *, by: Person, at: datetime, dispute_id: UUID) -> None:
         """转矛盾纠纷: link the dispute behind it."""
+        if dispute_id in self.disputes:
+            raise RuleError(f"dispute {dispute_id} is linked to this incident already")
         advance(self, self.DisputeOpened, by=by, at=at, dispute_id=dispute_id)
 
     def pass_deadline(self, *, by: Person, at: datetime, name: str) -> None:
@@ -895,6 +900,11 @@ class Incident(Aggregate):
     def _deadlines_of(self, unit: str, at: datetime, limits: Limits) -> tuple[Deadline, Deadline]:
         """When a unit has to have signed, and to be done, if it is asked at `at`."""
         return self._deadline(limits, "sign", at, unit), self._deadline(limits, "handle", at, unit)
+
+    def _window_end(self) -> datetime:
+        """Until when the reporter may have it reopened, of one that is closed."""
+        assert self.closed_at is not None, "it is closed"
+        return self.closed_at + REOPENING_WINDOW
 
     def _require_lead(self, by: Person, what: str) -> None:
         if self.lead_unit is not None:
