@@ -186,7 +186,7 @@ async def _decide(
         try:
             decide(*aggregates)
         except AnjuError:
-            earlier = await log.find(order.request_id, first.id)
+            earlier = await _earlier(log, order, first.id)
             if earlier is None:
                 raise
             return Done(first.id, first.version, earlier.last, repeated=True)
@@ -196,6 +196,13 @@ async def _decide(
             if attempt == retries:
                 raise
     raise AssertionError("unreachable")
+
+
+async def _earlier(log: EventLog, order: Order, aggregate_id: UUID) -> Appended | None:
+    """What an earlier try of the order became, if it was about this aggregate: all of it, not only that aggregate's part."""
+    if await log.find(order.request_id, aggregate_id) is None:
+        return None
+    return await log.find(order.request_id)
 
 
 def _require_version(aggregate: Any, expected: int | None) -> None:
