@@ -12,6 +12,8 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from api.import_file import Columns
+from domain.commands import takes_limits
+from domain.deadlines import DEFAULT_LIMITS, Limits
 from domain.errors import InvalidError, RuleError
 from domain.incident import Incident, Source
 from domain.lifecycle import require_aware, require_text
@@ -96,11 +98,15 @@ COLUMNS = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """Rows come from `source`, whose numbers are its own; `by` imports them, at `now`: nothing in them is later."""
+    """Rows come from `source`, whose numbers are its own; `by` imports them, at `now`: nothing in them is later.
+
+    limits: the time limits of the place, by which what is still open is due.
+    """
 
     source: str
     by: Person
     now: datetime
+    limits: Limits = DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
         require_text(self.source, "the source's name", 100)
@@ -160,6 +166,8 @@ class Import:
             name: read(require_cell(row, columns[name]), columns[name])
             for name, read in step.arguments.items()
         }
+        if takes_limits(step.method):
+            arguments["limits"] = self.limits
         step.method(incident, by=_person(row, columns["by"], step.role, unit), at=at, **arguments)
         return at
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid5
@@ -108,7 +109,7 @@ async def act(
     `begin` makes the aggregate that is not there yet; without it there is a NotFoundError.
     """
     policy.require(order.by, f"{topic_of(kind)}.{method.__name__}")
-    if "limits" in signature(method).parameters:
+    if takes_limits(method):
         fields["limits"] = order.limits
 
     async def load() -> tuple[Any, ...]:
@@ -119,6 +120,12 @@ async def act(
         method(aggregate, by=order.by, at=order.at, **fields)
 
     return await _decide(log, order, load, decide, retries=1 if expected_version is not None else RETRIES)
+
+
+@cache
+def takes_limits(method: Callable[..., None]) -> bool:
+    """Whether the command `method` says until when something is due, and so takes the time limits."""
+    return "limits" in signature(method).parameters
 
 
 async def merge_incident(log: EventLog, order: Order, incident_id: UUID, *, into: UUID) -> Done:
