@@ -594,6 +594,10 @@ class Incident(Aggregate):
                 f"{len(self.duplicates)} others were merged into this incident: merge those into the other first"
             )
         require_state(into, into.DuplicateAdded)
+        if into.closed_at is not None and self.occurred_at > into.closed_at:
+            raise RuleError(
+                f"this happened after {into.id} was closed: accept it, or have that one reopened and merge then"
+            )
         advance(self, self.Merged, by=by, at=at, into=into.id)
         advance(into, into.DuplicateAdded, by=by, at=at, duplicate=self.id)
 

@@ -1,11 +1,13 @@
 """并案: two reports of the same matter become one incident; both ends know of it, and it can be undone."""
 
+from uuid import UUID
+
 import pytest
 from given import NOW
-from incidents import HOUR, INTAKE, SUPERVISOR, in_state, replayed, reported
+from incidents import HOUR, INTAKE, SITE, SUPERVISOR, in_state, replayed, reported
 
 from domain.errors import InvalidError, RuleError
-from domain.incident import KEPT, IncidentState
+from domain.incident import KEPT, Incident, IncidentState, Source
 
 S = IncidentState
 NOT_KEPT = sorted(set(S) - set(KEPT))
@@ -41,6 +43,22 @@ def test_nothing_is_merged_into_what_is_rejected_merged_or_archived_and_neither_
     with pytest.raises(RuleError, match=f"duplicate_added is refused: the incident is {state}"):
         merge(duplicate, main)
     assert (duplicate.state, duplicate.version, main.version) == (S.REPORTED, 1, version)
+
+
+@pytest.mark.parametrize("state", [S.CLOSED, S.EVALUATED])
+def test_what_happened_after_the_other_was_closed_is_not_the_same_matter(state):
+    """Or a matter that comes back would be in no figure: neither as reported nor as reopened."""
+    main = in_state(state)
+    later = {"by": INTAKE, "at": NOW + 2 * HOUR, "site": SITE, "source": Source.CITIZEN, "category": "noise"}
+    late = Incident.report(id=UUID(int=2), description="太吵", **later)
+    with pytest.raises(
+        RuleError, match=f"happened after {main.id} was closed: accept it, or have that one reopened"
+    ):
+        merge(late, main)
+    assert (late.state, main.duplicates) == (S.REPORTED, frozenset())
+    told_late = Incident.report(id=UUID(int=3), description="太吵", occurred_at=NOW, **later)
+    merge(told_late, main)
+    assert main.duplicates == {told_late.id}
 
 
 @pytest.mark.parametrize("state", sorted(set(S) - {S.REPORTED}))
