@@ -18,6 +18,8 @@ HANDLER = person(Role.UNIT_HANDLER, units=(UNIT,))
 PLUMBER = person(Role.UNIT_HANDLER, name="plumber", units=(WATER,))
 JANITOR = person(Role.UNIT_HANDLER, name="janitor", units=(HOUSING,))
 STRANGER = person(Role.UNIT_HANDLER, name="stranger", units=("fire-brigade",))
+BOTH = person(Role.UNIT_LEAD, Role.DISPATCHER, Role.SUPERVISOR, name="both", units=(UNIT,))
+"""Somebody of the unit who may decide what units ask for."""
 TIMER = person(Role.DEVICE, name="worker:timers")
 SITE = Site.plan(code="gaoqiao", name="高桥", township="yuhai", by=ADMIN, at=NOW)
 PICTURE = "a" * 64
