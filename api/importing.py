@@ -58,6 +58,11 @@ class Step:
         suffix = f"_{self.round}" if self.round > 1 else ""
         return {part: f"{self.name}_{part}{suffix}" for part in parts}
 
+    @cached_property
+    def timed(self) -> bool:
+        """Whether something is due after it."""
+        return takes_limits(self.method)
+
 
 STEPS = (
     Step("accepted", Incident.accept, Role.INTAKE),
@@ -166,7 +171,7 @@ class Import:
             name: read(require_cell(row, columns[name]), columns[name])
             for name, read in step.arguments.items()
         }
-        if takes_limits(step.method):
+        if step.timed:
             arguments["limits"] = self.limits
         step.method(incident, by=_person(row, columns["by"], step.role, unit), at=at, **arguments)
         return at

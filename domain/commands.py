@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID, uuid5
@@ -122,7 +121,6 @@ async def act(
     return await _decide(log, order, load, decide, retries=1 if expected_version is not None else RETRIES)
 
 
-@cache
 def takes_limits(method: Callable[..., None]) -> bool:
     """Whether the command `method` says until when something is due, and so takes the time limits."""
     return "limits" in signature(method).parameters
