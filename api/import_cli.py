@@ -5,7 +5,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -95,7 +95,7 @@ class Done:
 
 async def _main(path: Path, history: Import, progress: Callable[[int, int], None]) -> Done:
     async with system(configured(), with_bus=False) as running:
-        return await import_file(running, path, history, progress)
+        return await import_file(running, path, replace(history, limits=running.limits), progress)
 
 
 async def import_file(

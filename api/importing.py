@@ -12,6 +12,8 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from api.import_file import Columns
+from domain.commands import takes_limits
+from domain.deadlines import DEFAULT_LIMITS, Limits
 from domain.errors import InvalidError, RuleError
 from domain.incident import Incident, Source
 from domain.lifecycle import require_aware, require_text
@@ -56,6 +58,11 @@ class Step:
         suffix = f"_{self.round}" if self.round > 1 else ""
         return {part: f"{self.name}_{part}{suffix}" for part in parts}
 
+    @cached_property
+    def timed(self) -> bool:
+        """Whether something is due after it."""
+        return takes_limits(self.method)
+
 
 STEPS = (
     Step("accepted", Incident.accept, Role.INTAKE),
@@ -96,11 +103,15 @@ COLUMNS = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """Rows come from `source`, whose numbers are its own; `by` imports them, at `now`: nothing in them is later."""
+    """Rows come from `source`, whose numbers are its own; `by` imports them, at `now`: nothing in them is later.
+
+    limits: the time limits of the place, by which what is still open is due.
+    """
 
     source: str
     by: Person
     now: datetime
+    limits: Limits = DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
         require_text(self.source, "the source's name", 100)
@@ -160,6 +171,8 @@ class Import:
             name: read(require_cell(row, columns[name]), columns[name])
             for name, read in step.arguments.items()
         }
+        if step.timed:
+            arguments["limits"] = self.limits
         step.method(incident, by=_person(row, columns["by"], step.role, unit), at=at, **arguments)
         return at
 

@@ -115,7 +115,7 @@ async def act(
     `begin` makes the aggregate that is not there yet; without it there is a NotFoundError.
     """
     policy.require(order.by, f"{topic_of(kind)}.{method.__name__}")
-    if "limits" in signature(method).parameters:
+    if takes_limits(method):
         fields["limits"] = order.limits
 
     async def load() -> tuple[Any, ...]:
@@ -126,6 +126,11 @@ async def act(
         method(aggregate, by=order.by, at=order.at, **fields)
 
     return await _decide(log, order, load, decide, retries=1 if expected_version is not None else RETRIES)
+
+
+def takes_limits(method: Callable[..., None]) -> bool:
+    """Whether the command `method` says until when something is due, and so takes the time limits."""
+    return "limits" in signature(method).parameters
 
 
 async def merge_incident(log: EventLog, order: Order, incident_id: UUID, *, into: UUID) -> Done:
@@ -238,7 +243,7 @@ async def _decide(
         try:
             made = decide(*aggregates) or ()
         except AnjuError:
-            earlier = await log.find(order.request_id, first.id)
+            earlier = await _earlier(log, order, first.id)
             if earlier is None:
                 raise
             return Done(first.id, first.version, earlier.last, repeated=True)
@@ -248,6 +253,13 @@ async def _decide(
             if attempt == retries:
                 raise
     raise AssertionError("unreachable")
+
+
+async def _earlier(log: EventLog, order: Order, aggregate_id: UUID) -> Appended | None:
+    """What an earlier try of the order became, if it was about this aggregate: all of it, not only that aggregate's part."""
+    if await log.find(order.request_id, aggregate_id) is None:
+        return None
+    return await log.find(order.request_id)
 
 
 def _require_version(aggregate: Any, expected: int | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -80,6 +80,8 @@ KEPT = (*OPEN, S.CLOSED, S.EVALUATED)
 """The states in which something can be added to it."""
 REOPENING_WINDOW = timedelta(days=30)
 """How long after closing a reporter may have it reopened; a supervisor always may."""
+HIGHEST = 3
+"""The highest level that it is taken to 上报: 1 the township's leader, 2 the city centre, 3 beyond it."""
 BEST = 5
 """The best of the five levels of an evaluation 评价: 5 very satisfied, 3 neither, 1 very dissatisfied."""
 
@@ -163,10 +165,10 @@ class Incident(Aggregate):
             aggregate.merged_into = None
 
     class DuplicateRemoved(Event):
-        """The other end of an undone merger; it may come after the main incident was closed or archived."""
+        """The other end of an undone merger; it may come after the main incident was closed, archived or even rejected."""
 
         TOPIC = "incident.duplicate_removed"
-        FROM = (*KEPT, S.ARCHIVED)
+        FROM = (*KEPT, S.ARCHIVED, S.REJECTED)
         duplicate: UUID
 
         def apply(self, aggregate: Incident) -> None:
@@ -247,6 +249,8 @@ class Incident(Aggregate):
             super().apply(aggregate)
             aggregate.lead_unit = None
             aggregate.legs = {}
+            aggregate.extension = None
+            aggregate.return_asked_by = None
 
     class ReturnRefused(Event):
         """强制退回: it stays with the unit, which signs for it (again). Its deadlines were running all the time."""
@@ -258,6 +262,7 @@ class Incident(Aggregate):
         def apply(self, aggregate: Incident) -> None:
             super().apply(aggregate)
             aggregate.set_lead(Leg.DISPATCHED)
+            aggregate.return_asked_by = None
 
     class Signed(Event, Timed):
         """签收 by the lead unit."""
@@ -385,7 +390,7 @@ class Incident(Aggregate):
             aggregate.supervised = True
 
     class Escalated(Event):
-        """上报: it is taken to the next level. level: 1 the township's leader, 2 the city centre, 3 beyond it."""
+        """上报: it is taken to the next level. level: 1 to HIGHEST."""
 
         TOPIC = "incident.escalated"
         FROM = OPEN
@@ -589,6 +594,10 @@ class Incident(Aggregate):
                 f"{len(self.duplicates)} others were merged into this incident: merge those into the other first"
             )
         require_state(into, into.DuplicateAdded)
+        if into.closed_at is not None and self.occurred_at > into.closed_at:
+            raise RuleError(
+                f"this happened after {into.id} was closed: accept it, or have that one reopened and merge then"
+            )
         advance(self, self.Merged, by=by, at=at, into=into.id)
         advance(into, into.DuplicateAdded, by=by, at=at, duplicate=self.id)
 
@@ -630,9 +639,9 @@ class Incident(Aggregate):
         )
 
     def ask_assistance(self, *, by: Person, at: datetime, unit: str, limits: Limits = DEFAULT_LIMITS) -> None:
-        """协办: one more unit assists."""
+        """协办: one more unit assists, or one that has done its part does another."""
         self._require_work("be asked to assist")
-        if require_code(unit, "assisting unit") in self.legs:
+        if require_code(unit, "assisting unit") in self.legs and self.legs[unit] is not Leg.DONE:
             raise RuleError(f"{unit} takes part in this incident already")
         deadlines = (*self.deadlines, *self._deadlines_of(unit, at, limits))
         advance(self, self.AssistanceAsked, by=by, at=at, unit=unit, deadlines=deadlines)
@@ -641,6 +650,8 @@ class Incident(Aggregate):
         """An assisting unit is not needed after all."""
         self._require_work("be released")
         self._require_assisting(unit)
+        if self.legs[unit] is Leg.DONE:
+            raise RuleError(f"{unit} has given its feedback: there is nothing to release it from")
         advance(
             self,
             self.AssistanceReleased,
@@ -740,9 +751,7 @@ class Incident(Aggregate):
         self._require_work("ask for an extension")
         if self.extension is not None:
             raise RuleError("an extension was asked for already, and nobody has decided yet")
-        due = next((one.due_at for one in self.deadlines if one.name == f"handle:{self.lead_unit}"), at)
-        if require_aware(until) <= max(due, at):
-            raise RuleError(f"an extension must end later than what is due now, {max(due, at).isoformat()}")
+        self._require_longer(until, at)
         advance(
             self, self.ExtensionRequested, by=by, at=at, until=until, reason=require_text(reason, "reason")
         )
@@ -759,6 +768,7 @@ class Incident(Aggregate):
             return
         if self.extensions and Role.SUPERVISOR not in by.roles:
             raise RuleError(f"extension {self.extensions + 1} of an incident is granted by a supervisor only")
+        self._require_longer(self.extension.until, at)  # time has passed since it was asked for
         name = f"handle:{self.lead_unit}"
         longer = Deadline(name, self.extension.until, f"extension-{self.extensions + 1}")
         deadlines = (*without(self.deadlines, name), longer)
@@ -768,7 +778,7 @@ class Incident(Aggregate):
         """挂账: nothing can be done before `until`; what is due waits so long. Not by who handles it."""
         self._require_work("park it")
         self._require_no_handler(by, "parked")
-        if require_aware(until) <= at:
+        if require_aware(until) <= require_aware(at):
             raise RuleError(f"an incident is parked until a later time than {at.isoformat()}")
         advance(
             self,
@@ -783,10 +793,13 @@ class Incident(Aggregate):
         """销账: work goes on."""
         if self.parked_at is None:
             raise RuleError("this incident is not parked")
-        if at < self.parked_at:
+        if require_aware(at) < self.parked_at:
             raise RuleError(f"it cannot go on before it was parked, at {self.parked_at.isoformat()}")
         later = at - self.parked_at
-        deadlines = tuple(Deadline(one.name, one.due_at + later, one.rule) for one in self.resumes_with)
+        deadlines = tuple(  # what was late when it was parked, noticed or not, stays late
+            replace(one, due_at=one.due_at + later) if one.due_at > self.parked_at else one
+            for one in self.resumes_with
+        )
         advance(self, self.Unparked, by=by, at=at, deadlines=deadlines)
 
     def supervise(self, *, by: Person, at: datetime, note: str) -> None:
@@ -794,7 +807,10 @@ class Incident(Aggregate):
         advance(self, self.Supervised, by=by, at=at, note=require_text(note, "note"))
 
     def escalate(self, *, by: Person, at: datetime, reason: str) -> None:
-        """上报: take it to the next level."""
+        """上报: take it to the next level, up to HIGHEST."""
+        require_state(self, self.Escalated)
+        if self.level == HIGHEST:
+            raise RuleError(f"this incident is at the highest level already, {HIGHEST}")
         advance(
             self, self.Escalated, by=by, at=at, level=self.level + 1, reason=require_text(reason, "reason")
         )
@@ -821,15 +837,18 @@ class Incident(Aggregate):
     def reopen(self, *, by: Person, at: datetime, reason: str) -> None:
         """重开: a new round. A supervisor always may; for the reporter it is done within REOPENING_WINDOW."""
         text = require_text(reason, "reason")
-        late = self.closed_at is not None and require_aware(at) - self.closed_at > REOPENING_WINDOW
-        if late and Role.SUPERVISOR not in by.roles:
+        require_state(self, self.Reopened)
+        if require_aware(at) > self._window_end() and Role.SUPERVISOR not in by.roles:
             raise RuleError(
                 f"{REOPENING_WINDOW.days} days after closing only a supervisor reopens an incident"
             )
         advance(self, self.Reopened, by=by, at=at, reason=text)
 
     def archive(self, *, by: Person, at: datetime) -> None:
-        """归档."""
+        """归档, when REOPENING_WINDOW is over."""
+        require_state(self, self.Archived)
+        if require_aware(at) <= (end := self._window_end()):
+            raise RuleError(f"until {end.isoformat()} the reporter may have it reopened: archive it later")
         advance(self, self.Archived, by=by, at=at)
 
     def attach_evidence(self, *, by: Person, at: datetime, sha256: str, media_type: str, note: str) -> None:
@@ -853,16 +872,18 @@ class Incident(Aggregate):
 
     def open_dispute(self, *, by: Person, at: datetime, dispute_id: UUID) -> None:
         """转矛盾纠纷: link the dispute behind it."""
+        if dispute_id in self.disputes:
+            raise RuleError(f"dispute {dispute_id} is linked to this incident already")
         advance(self, self.DisputeOpened, by=by, at=at, dispute_id=dispute_id)
 
     def pass_deadline(self, *, by: Person, at: datetime, name: str) -> None:
-        """超期: the deadline `name` has passed. What should have been handled goes up a level by itself."""
+        """超期: the deadline `name` has passed. What the lead unit should have handled goes up a level by itself, if there is one."""
         found = passed_deadline(self.deadlines, name, at)
         if found is None:
             return
         running = without(self.deadlines, name)
         advance(self, self.Overdue, by=by, at=found.due_at, name=name, rule=found.rule, deadlines=running)
-        if name == f"handle:{self.lead_unit}":
+        if name == f"handle:{self.lead_unit}" and self.level < HIGHEST:
             self.escalate(by=by, at=found.due_at, reason=f"{name} is overdue")
 
     def set_lead(self, leg: Leg) -> None:
@@ -884,6 +905,11 @@ class Incident(Aggregate):
         """When a unit has to have signed, and to be done, if it is asked at `at`."""
         return self._deadline(limits, "sign", at, unit), self._deadline(limits, "handle", at, unit)
 
+    def _window_end(self) -> datetime:
+        """Until when the reporter may have it reopened, of one that is closed."""
+        assert self.closed_at is not None, "it is closed"
+        return self.closed_at + REOPENING_WINDOW
+
     def _require_lead(self, by: Person, what: str) -> None:
         if self.lead_unit is not None:
             _require_of(by, self.lead_unit, what)
@@ -892,6 +918,13 @@ class Incident(Aggregate):
         if unit not in self.legs or unit == self.lead_unit:
             others = ", ".join(sorted(self.legs.keys() - {self.lead_unit})) or "none"
             raise RuleError(f"{unit} does not assist in this incident; those that do: {others}")
+
+    def _require_longer(self, until: datetime, at: datetime) -> None:
+        """RuleError unless `until` gives the lead unit more time than it has."""
+        due = (one.due_at for one in self.deadlines if one.name == f"handle:{self.lead_unit}")
+        latest = max((require_aware(at), *due))
+        if require_aware(until) <= latest:
+            raise RuleError(f"an extension must end later than what is due now, {latest.isoformat()}")
 
     def _require_no_handler(self, by: Person, what: str) -> None:
         if by.id in self.handlers:

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from commanding import anju, started
 from given import NOW, build_site, destroy, person, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from incidents import HOUR, LIMITS
 
 from adapters.verify import verify
 from api.import_cli import BATCH, import_file, rejections_path
@@ -139,6 +141,29 @@ def test_a_row_tells_of_rounds_of_rework():
     }
     closed = incident(**again)
     assert (closed.state, closed.round, closed.handlers) == (IncidentState.CLOSED, 2, {"h4", "h5"})
+
+
+def test_what_is_due_follows_the_time_limits_of_the_place():
+    place = replace(HISTORY, limits=LIMITS)
+    request = place.request(told(verified_passed="false", verified_note="still loud"), SITE)
+    due = {
+        event.TOPIC.partition(".")[2]: {
+            one.name: ((one.due_at - event.timestamp) / HOUR, one.rule) for one in event.deadlines
+        }
+        for event in request.events
+        if isinstance(event, Incident.Dispatched | Incident.FeedbackGiven | Incident.Reworked)
+    }
+    assert due == {
+        "dispatched": {
+            "sign:police-station": (1, "limits-test"),
+            "handle:police-station": (10, "limits-test"),
+        },
+        "feedback_given": {"verify": (5, "limits-test")},
+        "reworked": {"handle:police-station": (10, "limits-test")},
+    }
+    assert (
+        place.request(told(), SITE).id == HISTORY.request(told(), SITE).id
+    )  # the same row is the same request
 
 
 def test_without_a_time_of_its_own_the_matter_happened_when_it_was_reported():
@@ -459,6 +484,24 @@ async def test_the_command_tells_the_numbers_and_is_exit_code_1_if_some_were_rej
         tmp_path, "import", "incidents", path, "--source", "other", "--json", database_url=database_url
     )
     assert json.loads(other.out)["imported"] == 2
+
+
+async def test_the_command_takes_the_time_limits_of_the_place(tmp_path, log, site, database_url):
+    limits = lines_of(
+        'version = "ours"\n'
+        + "".join(
+            f'[[limit]]\nstep = "{step}"\nclock = "WALL"\nhours = 3\n'
+            for step in ("sign", "handle", "verify")
+        ),
+        tmp_path / "limits.toml",
+    )
+    later = ("signed_", "started_", "feedback_", "verified_")
+    row = {name: value for name, value in told(1).items() if not name.startswith(later)}
+    path = write_csv(tmp_path / "t.csv", [row])
+    done = await anju(tmp_path, "import", "incidents", path, database_url=database_url, limits=limits)
+    assert done.code == 0, done.err
+    found = await log.load(Incident, Import("t", HISTORY.by, NOW).incident_id("2018-1"))
+    assert {one.rule for one in found.deadlines} == {"limits-ours"}
 
 
 async def test_a_file_in_another_encoding_is_one_line(tmp_path, log, site, database_url):

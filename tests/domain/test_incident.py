@@ -5,44 +5,16 @@ from uuid import UUID
 
 import pytest
 from given import NOW, person
+from incidents import DISPATCHER, HANDLER, INTAKE, SITE, STEPS, STRANGER, UNIT, VERIFIER, after, reported
 
 from domain.errors import InvalidError, RuleError
 from domain.incident import Incident, IncidentState, Source
 from domain.lifecycle import YEARS, transitions
 from domain.model import event_classes
 from domain.people import Role
-from domain.site import Site
 
-UNIT = "urban-management"
-INTAKE, DISPATCHER, VERIFIER = person(Role.INTAKE), person(Role.DISPATCHER), person(Role.VERIFIER)
-HANDLER = person(Role.UNIT_HANDLER, units=(UNIT,))
-STRANGER = person(Role.UNIT_HANDLER, name="stranger", units=("fire-brigade",))
 COLLEAGUE = person(Role.UNIT_LEAD, name="colleague", units=(UNIT, "fire-brigade"))
-SITE = Site.plan(code="gaoqiao", name="高桥", township="yuhai", by=person(Role.ADMIN), at=NOW)
 S = IncidentState
-
-STEPS = {
-    "accept": (INTAKE, {}),
-    "dispatch": (DISPATCHER, {"lead_unit": UNIT}),
-    "sign": (HANDLER, {}),
-    "start_handling": (HANDLER, {}),
-    "give_feedback": (HANDLER, {"result": "swept"}),
-    "verify": (VERIFIER, {"passed": True, "note": "clean"}),
-}
-"""The commands in the order of the one way there is, each with somebody who may and what it takes."""
-
-
-def reported(**changed):
-    fields = {"source": Source.CITIZEN, "category": "noise", "description": "太吵"}
-    return Incident.report(id=UUID(int=1), site=SITE, by=INTAKE, at=NOW, **(fields | changed))
-
-
-def after(steps, incident=None):
-    """An incident on which the first `steps` commands were done."""
-    incident = incident or reported()
-    for method, (who, fields) in list(STEPS.items())[:steps]:
-        getattr(incident, method)(by=who, at=NOW, **fields)
-    return incident
 
 
 def test_the_transitions_are_those_of_the_table():

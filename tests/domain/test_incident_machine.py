@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from wandering import COMMANDS, STAFF, USUAL, attempt, wander
 
-from domain.incident import OPEN, Incident, IncidentState, Leg, Source
+from domain.incident import HIGHEST, OPEN, REOPENING_WINDOW, WITH_UNITS, Incident, IncidentState, Leg, Source
 from domain.lifecycle import transitions
 from domain.model import event_classes
 from domain.people import Role
@@ -57,7 +57,7 @@ class Incidents(RuleBasedStateMachine):
                 if isinstance(event, Incident.Returned | Incident.ReturnRefused):
                     asked = [one for one in earlier if isinstance(one, Incident.ReturnRequested)]
                     assert event.actor != asked[-1].actor
-                if isinstance(event, Incident.ExtensionGranted):
+                if isinstance(event, Incident.ExtensionGranted | Incident.ExtensionRefused):
                     asked = [one for one in earlier if isinstance(one, Incident.ExtensionRequested)]
                     assert event.actor != asked[-1].actor
                 earlier.append(event)
@@ -87,6 +87,10 @@ class Incidents(RuleBasedStateMachine):
             self.now += timedelta(minutes=random.randrange(3_000))
             wander(random, incident, self.now, others)
         self.take()
+
+    @rule()
+    def nobody_does_anything_for_long(self):
+        self.now += REOPENING_WINDOW
 
     @rule(which=st.integers(0, 2))
     def time_passes(self, which):
@@ -127,6 +131,31 @@ class Incidents(RuleBasedStateMachine):
                 assert incident.deadlines == ()
             if incident.state is IncidentState.VERIFYING:
                 assert set(incident.legs.values()) == {Leg.DONE}
+
+    @invariant()
+    def only_what_is_still_to_do_is_due_and_only_of_those_who_have_to_do_it(self):
+        for incident in self.incidents:
+            possible = {
+                *(f"sign:{unit}" for unit, leg in incident.legs.items() if leg is Leg.DISPATCHED),
+                *(f"handle:{unit}" for unit, leg in incident.legs.items() if leg is not Leg.DONE),
+            }
+            if incident.state is IncidentState.VERIFYING:
+                possible = {"verify"}
+            if incident.parked_at is not None:
+                assert incident.state is IncidentState.HANDLING
+                assert {one.name for one in incident.resumes_with} <= possible
+                possible = {"parking"}
+            names = [one.name for one in incident.deadlines]
+            assert set(names) <= possible
+            assert len(set(names)) == len(names)
+            assert incident.level <= HIGHEST
+
+    @invariant()
+    def what_waits_for_a_decision_can_be_decided(self):
+        for incident in self.incidents:
+            returning = incident.state is IncidentState.RETURN_REQUESTED
+            assert (incident.return_asked_by is not None) == returning
+            assert incident.extension is None or returning or incident.state in WITH_UNITS
 
 
 Incidents.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
