@@ -400,6 +400,13 @@ def require_key(key: Key, wanted: str) -> None:
         )
 
 
+def _words(value: Any) -> str:
+    """A field of an event as a person reads it; one that is not flat is told part by part."""
+    if isinstance(value, list):
+        return ", ".join(map(_words, value))
+    return " ".join(map(_words, value.values())) if isinstance(value, dict) else str(value)
+
+
 def story(proven: Proven) -> list[str]:
     """The history in words, one line for an event."""
     lines = []
@@ -408,9 +415,9 @@ def story(proven: Proven) -> list[str]:
         rest = {
             k: v
             for k, v in reads.items()
-            if k not in {"originator_id", "originator_version", "actor", "timestamp"}
+            if k not in {"originator_id", "originator_version", "actor", "timestamp"} and v not in ([], None)
         }
-        said = "; ".join(f"{k.replace('_', ' ')}: {v}" for k, v in rest.items())
+        said = "; ".join(f"{k.replace('_', ' ')}: {_words(v)}" for k, v in rest.items())
         lines.append(
             f"{event.recorded_at:%Y-%m-%d %H:%M:%S} UTC  {event.version}. {event.topic.replace('_', ' ').replace('.', ' ')}"
             f" by {reads.get('actor', 'nobody named')}{' (' + said + ')' if said else ''}, position {event.position}"

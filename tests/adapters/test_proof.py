@@ -82,7 +82,8 @@ async def test_a_bundle_proves_every_event_of_the_incident(proven, incident, log
     story = check_bundle.story(found)
     assert "1. incident reported by p-intake" in story[0]
     assert "description: 夜间施工" in story[0]
-    assert "3. incident dispatched by p-dispatcher (lead unit: housing), position 15" in story[2]
+    assert "3. incident dispatched by p-dispatcher (deadlines: sign:housing 2026-03-0" in story[2]
+    assert story[2].endswith("limits-2026-1; lead unit: housing), position 15")
 
 
 async def test_a_checkpoint_is_made_only_for_events_that_none_covers(incident, database_url, signer, log):
