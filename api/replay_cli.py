@@ -1,6 +1,6 @@
 """`anju replay`: what the log says of one aggregate, event by event, and what it was at any moment."""
 
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,8 +9,10 @@ from uuid import UUID
 
 import typer
 import uvloop
+from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
+from rich.padding import Padding
+from rich.table import Column, Table
 
 from adapters.sealing import scopes_of
 from api.bootstrap import system
@@ -23,6 +25,7 @@ from domain.working_time import ZONE
 
 Moment = int | datetime
 _TIME = "%Y-%m-%d %H:%M:%S"
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d|Z)")
 
 
 def register(app: typer.Typer) -> None:
@@ -57,8 +60,16 @@ def show(
         print_json(_facts(seen, with_state=diff is None))
         return
     out.print(f"{seen.kind} {subject}, version {seen.version}; times of {ZONE.key}", highlight=False)
-    out.print(_events_table(seen.events))
-    out.print(_difference_table(difference(seen.before, seen.after)) if diff else _state_table(seen.after))
+    out.print()
+    for past in seen.events:
+        out.print(_told(past), highlight=False)
+    if diff:
+        out.print(_difference_table(difference(seen.before, seen.after)))
+        return
+    out.print("[bold]What it is after that[/bold] (--json shows what is empty too)", highlight=False)
+    out.print(
+        _grid({name: value for name, value in seen.after.items() if not _is_empty(value)}), highlight=False
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,46 +144,70 @@ def _facts(seen: _Seen, *, with_state: bool) -> dict[str, object]:
     return facts | ({"state": seen.after} if with_state else {"changed": difference(seen.before, seen.after)})
 
 
-def _events_table(events: Sequence[Past]) -> Table:
-    table = Table("№", "what, and who", "happened\nrecorded", "it said", "it changed", show_lines=True)
-    for past in events:
-        table.add_row(
-            f"{past.position}\n[dim]v{past.version}[/dim]",
-            f"[bold]{past.topic}[/bold]\n{escape(past.actor)}",
-            f"{past.happened_at.astimezone(ZONE).strftime(_TIME)}\n[dim]{past.recorded_at.astimezone(ZONE).strftime(_TIME)}[/dim]",
-            _lines(past.said),
-            _lines(_unsaid(past)),
-        )
-    return table
+def _told(past: Past) -> RenderableType:
+    """One event: what, when and by whom in a line, what it said and changed below, and what it led to."""
+    happened, recorded = (at.astimezone(ZONE).strftime(_TIME) for at in (past.happened_at, past.recorded_at))
+    line = f"[bold]{past.topic}[/bold]  {happened}  {escape(past.actor)}"
+    where = f"[dim]position {past.position}, recorded {recorded}[/dim]"
+    state = past.changed.get("state")
+    below = _grid({name: value for name, value in past.said.items() if not _is_empty(value)})
+    for name, change in _unsaid(past).items():
+        if name != "state" and not (_is_empty(change.before) and _is_empty(change.after)):
+            below.add_row(
+                name,
+                escape(
+                    f"{_words(change.before)} → {_words(change.after)}"
+                    if past.version > 1
+                    else _words(change.after)
+                ),
+            )
+    led_to = [f"[dim]→[/dim] [bold]{escape(_words(state.after))}[/bold]"] if state else []
+    return Group(f"[dim]{past.version:>3}[/dim]  {line}", Padding(Group(where, below, *led_to), (0, 0, 1, 5)))
 
 
-def _state_table(state: Mapping[str, object]) -> Table:
-    table = Table("field", "after these events")
-    for name, value in state.items():
-        table.add_row(name, escape(_text(value)))
-    return table
+def _grid(values: Mapping[str, object]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column(overflow="fold")
+    for name, value in values.items():
+        grid.add_row(name, escape(_words(value)))
+    return grid
 
 
 def _difference_table(changed: Mapping[str, Change]) -> Table:
-    table = Table("field", "before", "after")
+    table = Table("field", Column("before", overflow="fold"), Column("after", overflow="fold"))
     for name, change in changed.items():
-        table.add_row(name, escape(_text(change.before)), escape(_text(change.after)))
+        table.add_row(name, escape(_words(change.before)), escape(_words(change.after)))
     return table
 
 
-def _unsaid(past: Past) -> dict[str, object]:
+def _unsaid(past: Past) -> dict[str, Change]:
     """What the event changed otherwise than by its own words."""
-    changed = {name: change.after for name, change in past.changed.items()}
     return {
-        name: after for name, after in changed.items() if name not in past.said or past.said[name] != after
+        name: change
+        for name, change in past.changed.items()
+        if name not in past.said or past.said[name] != change.after
     }
 
 
-def _lines(values: Mapping[str, object]) -> str:
-    return "\n".join(f"[dim]{name}[/dim] {escape(_text(value))}" for name, value in values.items())
+def _is_empty(value: object) -> bool:
+    """Whether there is nothing to tell: JSON shows it all the same."""
+    return value in (None, False, 0, "", "0:00:00") or value in ([], {})
 
 
-def _text(value: object) -> str:
-    if value is None:
-        return "–"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _words(value: object) -> str:
+    """A plain value as a person reads it: times in the zone of the place, what is not flat part by part."""
+    match value:
+        case {"name": str(name), "due_at": str(due), "rule": str(rule)}:
+            words = f"{name} until {_words(due)} ({rule})"
+        case dict():
+            words = ", ".join(f"{key}: {_words(item)}" for key, item in value.items())
+        case list():
+            words = ", ".join(map(_words, value))
+        case bool():
+            words = "yes" if value else "no"
+        case str() if _INSTANT.fullmatch(value):
+            words = datetime.fromisoformat(value).astimezone(ZONE).strftime(_TIME)
+        case _:
+            words = "" if value is None else str(value)
+    return words or "–"

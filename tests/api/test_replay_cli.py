@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from datetime import timedelta
 from uuid import UUID
 
@@ -62,11 +63,13 @@ async def test_it_shows_every_event_and_what_came_of_it(anju, incident):
     assert found["state"]["lead_unit"] == "police-station"
 
 
-async def test_a_person_reads_it_as_a_table_in_the_time_of_the_place(anju, incident):
+async def test_a_person_reads_it_in_words_and_in_the_time_of_the_place(anju, incident):
     code, text = await anju(incident)
     assert code == 0
-    for words in ("incident.dispatched", "p-dispatcher", "2026-03-01 17:00:00", "lead_unit police-station"):
+    for words in ("incident.dispatched", "p-dispatcher", "2026-03-01 17:00:00", "→ DISPATCHED"):
         assert words in text
+    assert re.search(r"lead_unit +police-station\n", re.sub(r" +\n", "\n", text))
+    assert "sign:police-station until 2026-03-02 14:30:00 (limits-2026-1)" in " ".join(text.split())
 
 
 async def test_what_is_personal_stays_sealed_and_needs_no_master_key(anju, log, incident, tmp_path):
