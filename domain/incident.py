@@ -24,8 +24,8 @@ from domain.incident_events import (
     Leg,
     Source,
 )
-from domain.lifecycle import advance, require_aware, require_digest, require_state, require_text
-from domain.observation import require_code
+from domain.lifecycle import advance, require_aware, require_state, require_text
+from domain.observation import require_code, require_sha256
 from domain.people import Person, Role
 from domain.personal import Personal
 from domain.site import Site
@@ -216,7 +216,7 @@ class Incident(Aggregate):
             self.ClosedOnTheSpot,
             by=by,
             at=at,
-            photo_sha256=require_digest(photo_sha256, "photo"),
+            photo_sha256=require_sha256(photo_sha256, "photo_sha256"),
             note=require_text(note, "note"),
         )
 
@@ -454,7 +454,7 @@ class Incident(Aggregate):
 
     def attach_evidence(self, *, by: Person, at: datetime, sha256: str, media_type: str, note: str) -> None:
         """取证: a picture or a document, by the SHA-256 of its bytes."""
-        digest = require_digest(sha256, "evidence")
+        digest = require_sha256(sha256, "sha256")
         if digest in self.evidence:
             raise RuleError(f"evidence {digest} is attached to this incident already")
         advance(

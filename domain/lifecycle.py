@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 YEARS = range(1970, 2200)
 """In which anything can have happened: what lies at the edges of the calendar cannot be moved to another time zone."""
 _MINUTE = timedelta(minutes=1)
-_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class Step(Aggregate.Event):
@@ -83,13 +81,6 @@ def require_text(value: str, what: str, longest: int = 2000) -> str:
     if "\x00" in text:
         raise InvalidError(f"{what} has a NUL character: it is not text")
     return text
-
-
-def require_digest(value: str, what: str) -> str:
-    """`value`, if it is a SHA-256 in the one way of writing it: 64 lower-case hex digits."""
-    if _DIGEST.fullmatch(value) is None:
-        raise InvalidError(f"{what} is named by its SHA-256: 64 lower-case hex digits")
-    return value
 
 
 def require_case(value: str) -> str:

@@ -57,9 +57,9 @@ def test_what_was_put_right_on_the_spot_is_closed_with_a_picture(state):
 
 @pytest.mark.parametrize("wrong", ["", "A" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n", "picture.jpg"])
 def test_a_picture_is_named_by_its_digest_and_by_nothing_else(wrong):
-    with pytest.raises(InvalidError, match="photo is named by its SHA-256"):
+    with pytest.raises(InvalidError, match="photo_sha256 must be 64 lower-case hex digits"):
         close_on_the_spot(in_state(S.ACCEPTED), photo=wrong)
-    with pytest.raises(InvalidError, match="evidence is named by its SHA-256"):
+    with pytest.raises(InvalidError, match="sha256 must be 64 lower-case hex digits"):
         attach(in_state(S.ACCEPTED), wrong)
 
 
