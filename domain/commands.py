@@ -13,7 +13,7 @@ from eventsourcing.domain import Aggregate
 from domain import policy
 from domain.alarm import Alarm
 from domain.consent import Consent
-from domain.deadlines import DEFAULT_LIMITS, Limits
+from domain.deadlines import DEFAULT_LIMITS, Limits, passed
 from domain.dispute import Dispute
 from domain.errors import AnjuError, ConflictError, NotFoundError
 from domain.incident import Incident, Source
@@ -218,11 +218,15 @@ async def pass_deadline(
 ) -> Done | None:
     """Let time act: the deadline `name` of the aggregate has passed. None if it does not run any more.
 
-    ConflictError if somebody else changed the aggregate meanwhile: ask again.
+    What comes of it happened when it was due, whenever it is noticed. ConflictError if somebody else changed the aggregate meanwhile:
+    ask again.
     """
     aggregate: Any = await log.load(kind, aggregate_id)
-    aggregate.pass_deadline(by=order.by, at=order.at, name=name)
-    return await _append(log, order, aggregate) if aggregate.pending_events else None
+    found = passed(aggregate.deadlines, name, order.at)
+    if found is None:
+        return None
+    aggregate.pass_deadline(by=order.by, at=found.due_at, name=name)
+    return await _append(log, order, aggregate)
 
 
 async def _decide(

@@ -133,7 +133,11 @@ async def test_a_visitor_overstays_and_a_watch_entry_expires_by_themselves(log, 
     assert await pass_deadlines(pool, log, NOW + timedelta(hours=3)) == 0
     assert await pass_deadlines(pool, log, NOW + timedelta(hours=4)) == 1
     assert (await log.load(Visitor, visit)).state is VisitorState.OVERSTAY
-    assert await pass_deadlines(pool, log, NOW + timedelta(days=30)) == 1
+    assert await pass_deadlines(pool, log, NOW + timedelta(days=31)) == 1
+    assert [one[-1].event.timestamp for one in (await log.history(visit), await log.history(entry))] == [
+        NOW + timedelta(hours=4),
+        NOW + timedelta(days=30),
+    ]
     assert (await log.load(WatchEntry, entry)).state is WatchState.EXPIRED
 
 
