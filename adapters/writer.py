@@ -161,7 +161,7 @@ class Writer:
                 self._committer.forget()
                 _fail(groups, str(error))
                 return []
-            except Exception as error:
+            except Exception as error:  # whatever it is: these callers are told, and the next ones served
                 self._committer.forget()
                 logger.exception("a defect of the writer")
                 _fail(

@@ -15,18 +15,15 @@ import asyncpg
 import uvloop
 from common import BY, NOW, SITE, Stock, incident, stock
 from harness import Row, arguments, compare, show
+from passes import gate_pass
 
 from adapters.database import create_pool
 from adapters.embedded import postgres
 from adapters.event_log import PostgresLog, event_log
 from adapters.migrate import migrate
-from domain.access import Decision
-from domain.credentials import CredentialKind
-from domain.gatepass import GatePass
 from domain.incident import Incident
 from domain.people import Person, Role
 from domain.ports import Request
-from domain.site import Direction
 
 VERIFIER = Person("verifier", frozenset({Role.VERIFIER}))
 INCIDENTS = 40
@@ -51,34 +48,11 @@ def long_incident(length: int = LENGTH) -> Incident:
     return made
 
 
-def gate_pass() -> GatePass:
-    """What most of a log is: somebody passed a gate."""
-    return GatePass._create(  # noqa: SLF001  (the library's own way to make an aggregate)
-        GatePass.Passed,
-        id=uuid4(),
-        timestamp=NOW,
-        actor="gate:bench.main",
-        site_id=SITE.id,
-        township="bench",
-        gate="main",
-        direction=Direction.IN,
-        credential=CredentialKind.FACE,
-        decision=Decision.RECORDED,
-        reason="open gate",
-        rule_version="gate-1",
-        model="yunet",
-        model_sha256="a" * 64,
-        score=0.93,
-        latency_ms=12.5,
-        frame_sha256="b" * 64,
-    )
-
-
 async def fill(log: PostgresLog, application: Stock) -> UUID:
     """The same events on both sides, incidents among passes; the id of one incident."""
     for _ in range(INCIDENTS):
         case = long_incident()
-        made = [case, *(gate_pass() for _ in range(PASSES // INCIDENTS))]
+        made = [case, *(gate_pass(SITE) for _ in range(PASSES // INCIDENTS))]
         events = [aggregate.collect_events() for aggregate in made]
         await log.append_all([Request(uuid4(), found, {"correlation": "bench"}) for found in events])
         flat = [event for found in events for event in found]

@@ -89,7 +89,7 @@ OPEN = (S.ACCEPTED, S.ASSIGNED, S.MEDIATING)
 def month_after(start: datetime) -> datetime:
     """The same day of the next month and the same time in China, or that month's last day if it is shorter."""
     there = start.astimezone(ZONE)
-    year, month = (there.year, there.month + 1) if there.month < 12 else (there.year + 1, 1)  # noqa: PLR2004
+    year, month = (there.year, there.month + 1) if there.month < 12 else (there.year + 1, 1)  # noqa: PLR2004  (December)
     day = min(there.day, monthrange(year, month)[1])
     return there.replace(year=year, month=month, day=day).astimezone(start.tzinfo)
 

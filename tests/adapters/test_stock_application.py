@@ -6,18 +6,16 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from eventsourcing.persistence import ProgrammingError
-from given import NOW, order, person
+from given import NOW, observation, order, person
 from stock import auditor
 
 from adapters.database import connect
 from domain import commands
-from domain.access import Decision
-from domain.credentials import CredentialKind
-from domain.gatepass import GatePass
+from domain.gatepass import GatePass, decide
 from domain.incident import Incident, Source
 from domain.people import Role
 from domain.ports import Request
-from domain.site import Direction, Site
+from domain.site import Site
 
 
 @pytest.fixture
@@ -47,25 +45,7 @@ async def incident(log, site):
 @pytest.fixture
 async def gate_pass(log, site):
     """A recorded pass."""
-    made = GatePass._create(
-        GatePass.Passed,
-        id=uuid4(),
-        timestamp=NOW,
-        actor="gate:runjinyuan.main",
-        site_id=site.id,
-        township=site.township,
-        gate="main",
-        direction=Direction.IN,
-        credential=CredentialKind.FACE,
-        decision=Decision.RECORDED,
-        reason="open gate",
-        rule_version="gate-1",
-        model="yunet",
-        model_sha256="a" * 64,
-        score=0.93,
-        latency_ms=12.5,
-        frame_sha256="b" * 64,
-    )
+    made = decide(observation(), site)
     await log.append(Request(uuid4(), made.collect_events(), {}))
     return await log.load(GatePass, made.id)
 
