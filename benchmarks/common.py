@@ -19,6 +19,7 @@ from adapters.embedded import Server, postgres
 from adapters.event_log import PostgresLog, event_log
 from adapters.migrate import migrate
 from adapters.vault import Vault
+from domain.deadlines import Deadline
 from domain.incident import Incident, Source
 from domain.people import Person, Role
 from domain.personal import Personal, of_subject
@@ -78,12 +79,25 @@ class PersonalAsText(Transcoding):
         return Personal(*data)
 
 
+class DeadlineAsList(Transcoding):
+    """How the stock application writes a deadline."""
+
+    type, name = Deadline, "deadline"
+
+    def encode(self, obj: Deadline) -> Any:
+        return [obj.name, obj.due_at, obj.rule]
+
+    def decode(self, data: Any) -> Deadline:
+        return Deadline(*data)
+
+
 class Stock(Application):
     """The stock application; it leaves a StrEnum as text, and its table is `stock_events`."""
 
     def register_transcodings(self, transcoder: JSONTranscoder) -> None:
         super().register_transcodings(transcoder)
         transcoder.register(PersonalAsText())
+        transcoder.register(DeadlineAsList())
 
 
 def stock(url: str, pool_size: int = 5) -> Stock:
