@@ -16,7 +16,7 @@ import asyncpg
 import msgspec
 import uvloop
 from harness import Row, arguments, compare, show
-from read import incident
+from read import long_incident
 
 from adapters.database import create_pool
 from adapters.embedded import postgres
@@ -38,7 +38,7 @@ SELECT = """
 
 async def save(log: PostgresLog, owner: asyncpg.Connection, length: int) -> UUID:
     """An incident of `length` events in the log, and its snapshot."""
-    made = incident(length)
+    made = long_incident(length)
     await log.append(Request(uuid4(), made.collect_events(), {}))
     state = msgspec.json.encode(vars(made))
     await owner.execute("insert into snapshots values ($1, $2, $3)", made.id, made.version, state)
