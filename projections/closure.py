@@ -89,6 +89,7 @@ PROJECTION = Projection(
         )
     ),
     fold,
+    ("closures",),
 )
 
 

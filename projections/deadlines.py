@@ -32,7 +32,11 @@ async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None
 
 
 PROJECTION = Projection(
-    "deadlines", 1, frozenset(topic for topic, event in EVENTS.items() if issubclass(event, Timed)), fold
+    "deadlines",
+    1,
+    frozenset(topic for topic, event in EVENTS.items() if issubclass(event, Timed)),
+    fold,
+    ("deadlines",),
 )
 
 

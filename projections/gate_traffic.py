@@ -38,7 +38,7 @@ async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None
     )
 
 
-PROJECTION = Projection("gate_traffic", 1, frozenset({GatePass.Passed.TOPIC}), fold)
+PROJECTION = Projection("gate_traffic", 1, frozenset({GatePass.Passed.TOPIC}), fold, ("gate_traffic",))
 
 
 async def traffic(

@@ -57,7 +57,7 @@ async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None
             )
 
 
-PROJECTION = Projection("incidents", 1, frozenset(event_classes(Incident)), fold)
+PROJECTION = Projection("incidents", 1, frozenset(event_classes(Incident)), fold, ("incidents",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,12 +37,16 @@ Fold = Callable[[asyncpg.Connection, Sequence[Entry]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """`fold` gets the events of `topics`, in order, each exactly once. A change of `version` asks for a rebuild."""
+    """`fold` gets the events of `topics`, in order, each exactly once, and keeps `tables`; <module>.tables.sql makes them.
+
+    The names of tables are unqualified: the search path says which copy is meant. A change of `version` asks for a rebuild.
+    """
 
     name: str
     version: int
     topics: frozenset[str]
     fold: Fold
+    tables: tuple[str, ...]
 
 
 class Tail(Protocol):

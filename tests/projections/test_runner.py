@@ -23,7 +23,7 @@ from projections import runner
 from projections.all import PROJECTIONS
 from projections.runner import catch_up, run, statuses
 
-TABLES = ("closures", "deadlines", "gate_traffic", "incidents")
+TABLES = sorted(table for projection in PROJECTIONS.values() for table in projection.tables)
 
 
 async def digest(pool):
