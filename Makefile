@@ -30,6 +30,7 @@ test: $(DEV) ## style, types, import rules and the whole test suite
 	@$(BIN)/ruff format --check --quiet .
 	@echo "==> types"
 	@$(BIN)/mypy
+	@MYPYPATH=benchmarks $(BIN)/mypy --config-file pyproject.toml benchmarks/*.py
 	@echo "==> import rules"
 	@$(BIN)/lint-imports --no-logo
 	@echo "==> tests"

@@ -11,7 +11,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import uvloop
 from common import migrated, opened, reported, stock
@@ -41,7 +41,7 @@ async def ours(log: PostgresLog, clients: int, count: int, latencies: list[float
 
 
 async def peer(
-    application: Application, clients: int, count: int, latencies: list[float] | None = None
+    application: Application[UUID], clients: int, count: int, latencies: list[float] | None = None
 ) -> float:
     """Appends a second of `clients` threads, `count` in all; `latencies` takes the seconds of each."""
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from eventsourcing.application import Application
 from eventsourcing.persistence import JSONTranscoder, Transcoding
@@ -91,7 +91,7 @@ class DeadlineAsList(Transcoding):
         return Deadline(*data)
 
 
-class Stock(Application):
+class Stock(Application[UUID]):
     """The stock application; it leaves a StrEnum as text, and its table is `stock_events`."""
 
     def register_transcodings(self, transcoder: JSONTranscoder) -> None:

@@ -34,6 +34,7 @@ async def crud(url: str) -> float:
     async def client() -> None:
         for _ in range(COUNT // CLIENTS):
             made = reported()
+            assert made.reporter is not None
             async with pool.acquire() as connection, connection.transaction():
                 await connection.execute(
                     "insert into crud_incidents values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)",

@@ -10,8 +10,9 @@ import base64
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import uvloop
 from common import TEXT, PersonalAsText, incident, migrated, opened
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.cryptography import AESCipher
 from eventsourcing.persistence import DatetimeAsISO, JSONTranscoder, Mapper, UUIDAsHex
 from eventsourcing.utils import Environment
-from harness import Row, arguments, compare, show
+from harness import Measure, Row, arguments, compare, show
 
 from adapters import codec, sealing
 from adapters.event_log import PostgresLog
@@ -31,7 +32,7 @@ COUNT, CLIENTS, APPENDS = 20_000, 64, 6_400
 SCOPE = of_subject(uuid4())
 
 
-def stock():
+def stock() -> Mapper[UUID]:
     transcoder = JSONTranscoder()
     for kind in (UUIDAsHex, DatetimeAsISO, PersonalAsText):
         transcoder.register(kind())
@@ -39,8 +40,8 @@ def stock():
     return Mapper(transcoder=transcoder, cipher=AESCipher(Environment(env={"CIPHER_KEY": key})))
 
 
-def rate(work):
-    async def measure():
+def rate(work: Callable[[], object]) -> Measure:
+    async def measure() -> float:
         began = time.perf_counter()
         for _ in range(COUNT):
             work()
@@ -52,7 +53,8 @@ def rate(work):
 async def in_memory() -> list[Row]:
     """No database: the cost of the bytes alone."""
     (event,) = incident(Personal(SCOPE, TEXT)).collect_events()
-    keys, mapper = {SCOPE: DataKey(uuid4(), AESGCM(os.urandom(32)))}, stock()
+    keys: sealing.Keys = {SCOPE: DataKey(uuid4(), AESGCM(os.urandom(32)))}
+    mapper = stock()
     stored, theirs = codec.encode(sealing.seal(event, keys)), mapper.to_stored_event(event)
     assert sealing.unseal(codec.decode(*stored), keys) == event == mapper.to_domain_event(theirs)
     (plain,) = incident(None).collect_events()
@@ -83,12 +85,12 @@ async def in_memory() -> list[Row]:
     ]
 
 
-def appends(log: PostgresLog, reporter):
-    async def client():
+def appends(log: PostgresLog, reporter: Callable[[], Personal | None]) -> Measure:
+    async def client() -> None:
         for _ in range(APPENDS // CLIENTS):
             await log.append(Request(uuid4(), incident(reporter()).collect_events(), {}))
 
-    async def measure():
+    async def measure() -> float:
         began = time.perf_counter()
         await asyncio.gather(*(client() for _ in range(CLIENTS)))
         return APPENDS / (time.perf_counter() - began)

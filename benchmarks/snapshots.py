@@ -9,6 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -80,12 +81,8 @@ async def main() -> list[Row]:
                     rows.append(
                         await compare(
                             f"p50 µs, {length} events replayed, beside a snapshot",
-                            lambda aggregate=aggregate, count=count, length=length: median(
-                                lambda: log.load(Incident, aggregate), count, length
-                            ),
-                            lambda aggregate=aggregate, count=count, length=length: median(
-                                lambda: from_snapshot(pool, aggregate), count, length
-                            ),
+                            partial(median, partial(log.load, Incident, aggregate), count, length),
+                            partial(median, partial(from_snapshot, pool, aggregate), count, length),
                         )
                     )
     return rows

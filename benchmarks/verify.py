@@ -9,6 +9,7 @@ import asyncio
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
@@ -28,7 +29,7 @@ from adapters.migrate import migrate
 from adapters.proof import bundle
 from adapters.signing import Signer
 from adapters.verify import verify
-from domain.ports import Request
+from domain.ports import Event, Request
 
 EVENTS = 300_000
 EACH = 4
@@ -48,7 +49,7 @@ class Filled:
 
 async def fill(log: PostgresLog, count: int) -> UUID:
     """Append `count` events of incidents with `EACH` events; the id of one of them."""
-    gathered = []
+    gathered: list[Event] = []
     for _ in range(count // EACH):
         one = incident()
         one.accept(by=BY, at=NOW)
@@ -138,7 +139,7 @@ async def main() -> list[Row]:
                     await compare(
                         f"verify {EVENTS:,} events, events a second; peer: stock select_notifications by {page}",
                         lambda: ours(filled),
-                        lambda page=page: peer(filled, page),
+                        partial(peer, filled, page),
                         at_least=5 if page == min(PAGES) else None,
                     )
                     for page in PAGES
