@@ -118,6 +118,7 @@ EXPECTED = {
     "lead.reject":                  " .   .   .   .   .   .   .   .   .   x   .   .   .   .   .   . ",
     "read.alarms":                  " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
     "read.centres":                 " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
+    "read.confidential":            " .   x   x   .   .   x   x   .   .   .   .   x   x   .   .   . ",
     "read.consent":                 " x   x   .   .   .   .   .   .   x   .   .   x   x   .   .   . ",
     "read.credential":              " x   x   .   .   .   .   .   .   x   .   .   x   x   .   .   . ",
     "read.devices":                 " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
