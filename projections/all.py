@@ -1,6 +1,6 @@
 """Every projection there is; the runner and the commands know them from here."""
 
-from projections import closure, deadlines, gate_traffic, incidents, search
+from projections import closure, deadlines, gate_traffic, incidents, reads, search
 from projections.runner import Projection
 
 PROJECTIONS: dict[str, Projection] = {
@@ -10,6 +10,7 @@ PROJECTIONS: dict[str, Projection] = {
         deadlines.PROJECTION,
         gate_traffic.PROJECTION,
         incidents.PROJECTION,
+        reads.PROJECTION,
         search.PROJECTION,
     )
 }

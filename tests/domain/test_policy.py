@@ -127,6 +127,7 @@ EXPECTED = {
     "read.incidents":               " x   x   x   x   x   x   x   x   x   x   x   x   x   .   .   x ",
     "read.inquiry":                 " .   .   .   .   .   .   x   .   .   .   x   x   x   .   .   . ",
     "read.lead":                    " .   .   .   .   .   .   x   .   .   x   x   x   x   .   .   . ",
+    "read.looks":                   " .   .   .   .   .   .   .   .   .   .   .   x   x   .   .   . ",
     "read.parties":                 " .   x   .   .   .   x   x   x   .   .   .   x   x   .   .   . ",
     "read.reporter":                " .   x   .   x   x   x   x   .   .   .   .   x   x   .   .   . ",
     "read.system":                  " .   .   .   .   .   .   x   .   .   .   .   .   x   .   .   x ",
