@@ -7,6 +7,7 @@ from random import Random
 from uuid import UUID
 
 from given import NOW, person
+from looking import inquiry
 from wandering import wander
 
 from domain.gatepass import decide
@@ -149,9 +150,10 @@ async def everything(log):
 
 
 async def mixed(log, site, *, seed=1, incidents=40, passes=60, start: datetime = NOW) -> None:
-    """A log in which incidents and passes alternate at random."""
+    """A log in which incidents and passes alternate at random; it ends with an inquiry."""
     random = Random(seed)
     requests = interleaved(random, site, incidents, start=start)
+    requests.append(request(inquiry(1 << 32, site), 999_999))
     for number in range(passes):
         moment = start + timedelta(minutes=random.randrange(3_000))
         seen = a_pass(site, moment, number=number, gate=random.choice(sorted(site.gates)))
