@@ -151,6 +151,9 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "read.consent": _PERSONAL_READERS | {R.GRID_WORKER, R.GUARD, R.INTAKE},
         "read.credential": _PERSONAL_READERS | {R.GRID_WORKER, R.GUARD, R.INTAKE},
         "read.incidents": _CASE_READERS,
+        "read.confidential": frozenset(
+            {R.INTAKE, R.DISPATCHER, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}
+        ),
         "read.reporter": frozenset(
             {R.INTAKE, R.UNIT_HANDLER, R.UNIT_LEAD, R.VERIFIER, R.SUPERVISOR, R.PRIVACY_OFFICER, R.AUDITOR}
         ),
@@ -165,6 +168,7 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "read.watch": _PERSONAL_READERS | {R.INVESTIGATOR, R.REVIEWER, R.SUPERVISOR},
         "read.lead": _PERSONAL_READERS | {R.INVESTIGATOR, R.REVIEWER, R.SUPERVISOR},
         "read.inquiry": _PERSONAL_READERS | {R.INVESTIGATOR, R.SUPERVISOR},
+        "read.looks": _PERSONAL_READERS,
         "read.figures": frozenset(Role) - {R.DEVICE},
         "read.system": frozenset({R.ADMIN, R.AUDITOR, R.SUPERVISOR}),
     },

@@ -10,6 +10,8 @@ from projections import (
     gate_traffic,
     incidents,
     leads,
+    reads,
+    search,
     sites,
     visitors,
 )
@@ -27,6 +29,8 @@ PROJECTIONS: dict[str, Projection] = {
         gate_traffic.PROJECTION,
         incidents.PROJECTION,
         leads.PROJECTION,
+        reads.PROJECTION,
+        search.PROJECTION,
         sites.PROJECTION,
         visitors.PROJECTION,
     )

@@ -1,105 +1,189 @@
-"""The incident list: one row for each incident, as it stands now."""
+"""The incident board: one row for each incident, as it stands now, to be listed, filtered, searched and counted."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import aiosql
 import asyncpg
+import msgspec
 
+from domain import policy
 from domain.errors import CorruptError
 from domain.incident import Incident
 from domain.model import event_classes
-from domain.people import Scope
+from domain.people import CITY, Person, Scope
 from domain.ports import Entry
+from projections import search
 from projections.runner import Projection
+from projections.standing import Standing, follow, reported
+from projections.work import tasks
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
+_row = msgspec.json.Decoder(Standing)
+_rows = msgspec.json.Decoder(list[Standing])
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
-    reported = [entry for entry in entries if isinstance(entry.event, Incident.Reported)]
-    moved = [entry for entry in entries if not isinstance(entry.event, Incident.Reported)]
-    if reported:
-        events = [entry.event for entry in reported]
-        await SQL.insert_reported(
-            connection,
-            ids=[event.originator_id for event in events],
-            sites=[event.site_id for event in events],
-            townships=[event.township for event in events],
-            categories=[event.category for event in events],
-            sources=[event.source for event in events],
-            descriptions=[event.description for event in events],
-            states=[event.TO for event in events],
-            urgencies=[event.urgency for event in events],
-            occurred=[event.occurred_at for event in events],
-            reported=[event.timestamp for event in events],
-            positions=[entry.position for entry in reported],
-        )
-    if moved:
-        events = [entry.event for entry in moved]
-        known = await SQL.move(
-            connection,
-            ids=[event.originator_id for event in events],
-            versions=[event.originator_version for event in events],
-            states=[event.TO for event in events],
-            times=[event.timestamp for event in events],
-            units=[getattr(event, "lead_unit", None) for event in events],
-            rounds=[int(isinstance(event, Incident.Reworked | Incident.Reopened)) for event in events],
-            positions=[entry.position for entry in moved],
-        )
-        if known != len({event.originator_id for event in events}):
+    rows: dict[UUID, Standing] = {
+        entry.event.originator_id: reported(entry)
+        for entry in entries
+        if isinstance(entry.event, Incident.Reported)
+    }
+    before = list({entry.event.originator_id for entry in entries} - rows.keys())
+    if before:
+        taken = _rows.decode(await SQL.take(connection, ids=before))
+        rows |= {row.incident_id: row for row in taken}
+        await SQL.forget_work(connection, ids=before)
+    for entry in entries:
+        row = rows.get(entry.event.originator_id)
+        if row is None:
             raise CorruptError(
-                f"an incident moved that was never reported, at or before position {moved[-1].position}"
+                f"an incident moved that was never reported, at or before position {entries[-1].position}"
             )
+        if entry.position > row.position:
+            follow(row, entry)
+    await SQL.put(connection, rows=_json(rows.values()))
+    await SQL.put_work(connection, rows=_json([task for row in rows.values() for task in tasks(row)]))
 
 
-PROJECTION = Projection("incidents", 1, frozenset(event_classes(Incident)), fold, ("incidents",))
+def _json(rows: Collection[msgspec.Struct]) -> str:
+    return msgspec.json.encode(list(rows)).decode()
+
+
+PROJECTION = Projection("incidents", 2, frozenset(event_classes(Incident)), fold, ("incidents", "work"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who looks at incidents: what lies inside `scope`. The description of a confidential one is shown to the units that take part, and
+    to whom `confidential` allows it; nobody else finds it by a word of its texts.
+    """
+
+    scope: Scope = CITY
+    units: frozenset[str] = frozenset()
+    confidential: bool = False
+
+    @classmethod
+    def of(cls, person: Person) -> Reader:
+        """What `person` may see."""
+        every = bool(person.roles & policy.ALLOWED["read.confidential"])
+        return cls(scope=person.scope, units=person.units, confidential=every)
+
+    def values(self) -> dict[str, object]:
+        """The reader as the parameters of the queries."""
+        return {
+            "scope_township": self.scope.township,
+            "scope_site": self.scope.site_id,
+            "units": list(self.units),
+            "confidential": self.confidential,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentFilter:
-    """What to list; None is everything. `reported_from` is inclusive, `reported_until` exclusive."""
+    """What to list; None is everything. A time `_from` is inclusive, `_until` exclusive.
 
-    state: str | None = None
+    unit: which leads or assists. level: at least this. overdue: a deadline of it ever passed; what is late now is `due_until` now.
+    text: words that all have to stand in its texts.
+    """
+
+    states: Collection[str] | None = None
     site_id: UUID | None = None
     township: str | None = None
     category: str | None = None
+    urgency: str | None = None
+    lead_unit: str | None = None
+    unit: str | None = None
+    level: int | None = None
+    supervised: bool | None = None
+    parked: bool | None = None
+    is_confidential: bool | None = None
+    overdue: bool | None = None
+    returned: bool | None = None
+    extended: bool | None = None
+    reopened: bool | None = None
+    merged_into: UUID | None = None
+    with_duplicates: bool | None = None
+    with_evidence: bool | None = None
     reported_from: datetime | None = None
     reported_until: datetime | None = None
+    due_from: datetime | None = None
+    due_until: datetime | None = None
+    text: str | None = None
+
+    def values(self) -> dict[str, object]:
+        """The filter as the parameters of the queries; InvalidError if `text` has no word."""
+        given = asdict(self)
+        text = given.pop("text")
+        wanted = None if text is None else search.words(text)
+        return given | {
+            "states": None if self.states is None else list(self.states),
+            "grams": wanted and wanted.grams,
+            "patterns": (wanted and wanted.patterns) or None,
+        }
 
 
-async def one(connection: asyncpg.Connection, scope: Scope, incident_id: UUID) -> Any | None:
-    """The row of one incident, if it lies inside `scope`."""
-    return await SQL.one(
-        connection, incident_id=incident_id, scope_township=scope.township, scope_site=scope.site_id
-    )
+class Order(StrEnum):
+    """How a list goes: NEWEST report first, LATEST event first, or what is DUE first, and nothing that is not due."""
+
+    NEWEST = "NEWEST"
+    LATEST = "LATEST"
+    DUE = "DUE"
+
+    def cursor(self, row: Standing) -> tuple[datetime, UUID]:
+        """Where `row` stands in a list of this order; what is after it begins there."""
+        at = {Order.NEWEST: row.reported_at, Order.LATEST: row.last_at, Order.DUE: row.due_at}[self]
+        assert at is not None, "what is not due is not listed by it"
+        return at, row.incident_id
+
+
+async def some(connection: asyncpg.Connection, reader: Reader, ids: Collection[UUID]) -> dict[UUID, Standing]:
+    """Those of the incidents `ids` that `reader` may see."""
+    found = SQL.some(connection, **reader.values(), ids=list(ids))
+    rows = [_row.decode(record["row"]) async for record in found]
+    return {row.incident_id: row for row in rows}
+
+
+async def one(connection: asyncpg.Connection, reader: Reader, incident_id: UUID) -> Standing | None:
+    """One incident, if `reader` may see it."""
+    return (await some(connection, reader, [incident_id])).get(incident_id)
 
 
 async def listed(
     connection: asyncpg.Connection,
-    scope: Scope,
+    reader: Reader,
     wanted: IncidentFilter,
     *,
     first: int,
-    after: tuple[datetime, UUID] | None,
-) -> list[Any]:
-    """At most `first` incidents inside `scope`, newest report first, beyond the row `after` (reported_at, incident_id)."""
-    rows = SQL.listed(
-        connection,
-        scope_township=scope.township,
-        scope_site=scope.site_id,
-        state=wanted.state,
-        site_id=wanted.site_id,
-        township=wanted.township,
-        category=wanted.category,
-        reported_from=wanted.reported_from,
-        reported_until=wanted.reported_until,
-        after_time=after and after[0],
-        after_id=after and after[1],
-        first=first,
-    )
-    return [row async for row in rows]
+    order: Order = Order.NEWEST,
+    after: tuple[datetime, UUID] | None = None,
+) -> list[Standing]:
+    """At most `first` incidents that `reader` may see, in `order`, beyond the cursor `after`; InvalidError of `wanted.text`."""
+    time, incident = after or (None, None)
+    values = reader.values() | wanted.values()
+    async with _planned(connection):
+        rows = SQL.listed(connection, **values, order=order, first=first, after_time=time, after_id=incident)
+        return [_row.decode(record["row"]) async for record in rows]
+
+
+async def counted(connection: asyncpg.Connection, reader: Reader, wanted: IncidentFilter) -> dict[str, int]:
+    """How many incidents are in each state, of those that `listed` would list; states without any are left out."""
+    async with _planned(connection):
+        rows = SQL.counted(connection, **reader.values(), **wanted.values())
+        return {record["state"]: record["incidents"] async for record in rows}
+
+
+@asynccontextmanager
+async def _planned(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """Inside, each statement is planned for its parameters: a filter that is not asked for costs nothing."""
+    async with connection.transaction():
+        await SQL.plan_anew(connection)
+        yield

@@ -1,58 +1,106 @@
--- name: insert_reported!
-insert into incidents (incident_id, site_id, township, category, source, description, state, urgency, occurred_at, reported_at, version, position)
-select id, site, township, category, source, description, state, urgency, occurred, reported, 1, position
-  from unnest(:ids::uuid[], :sites::uuid[], :townships::text[], :categories::text[], :sources::text[], :descriptions::text[],
-              :states::text[], :urgencies::text[], :occurred::timestamptz[], :reported::timestamptz[], :positions::bigint[])
-    as row (id, site, township, category, source, description, state, urgency, occurred, reported, position)
+-- name: take$
+with taken as (delete from incidents where incident_id = any(:ids::uuid[]) returning *)
+select coalesce(json_agg(taken), '[]')::text from taken
 
--- name: move$
--- Many events move nothing (state is null). A unit is the incident's until it is returned or reopened; a closing counts until then too.
-with moved as (
-    update incidents as incident
-       set state = coalesce(latest.state, incident.state),
-           version = latest.version,
-           position = latest.position,
-           round = incident.round + latest.rounds,
-           lead_unit = case when latest.dealt then latest.unit else incident.lead_unit end,
-           dispatched_at = coalesce(latest.dispatched_at, incident.dispatched_at),
-           closed_at = case when latest.settled then latest.closed_at else incident.closed_at end
-      from (
-        select id,
-               (array_agg(state order by version desc) filter (where state is not null))[1] as state,
-               max(version) as version,
-               max(position) as position,
-               sum(round) as rounds,
-               count(*) filter (where unit is not null or state in ('ACCEPTED', 'REOPENED')) > 0 as dealt,
-               (array_agg(unit order by version desc) filter (where unit is not null or state in ('ACCEPTED', 'REOPENED')))[1] as unit,
-               (array_agg(at order by version desc) filter (where unit is not null))[1] as dispatched_at,
-               count(*) filter (where state in ('CLOSED', 'REOPENED')) > 0 as settled,
-               (array_agg(case when state = 'CLOSED' then at end order by version desc)
-                   filter (where state in ('CLOSED', 'REOPENED')))[1] as closed_at
-          from unnest(:ids::uuid[], :versions::int[], :states::text[], :times::timestamptz[], :units::text[], :rounds::int[],
-                      :positions::bigint[]) as row (id, version, state, at, unit, round, position)
-         group by id
-      ) as latest
-     where incident.incident_id = latest.id
-    returning 1
-)
-select count(*) from moved
+-- name: put!
+insert into incidents select * from json_populate_recordset(null::incidents, :rows::json)
 
--- name: one^
-select * from incidents
- where incident_id = :incident_id
+-- name: forget_work!
+delete from work where incident_id = any(:ids::uuid[])
+
+-- name: put_work!
+insert into work select * from json_populate_recordset(null::work, :rows::json)
+
+-- name: plan_anew!
+set local plan_cache_mode = force_custom_plan
+
+-- name: some
+select case when may then to_jsonb(incidents) else to_jsonb(incidents) - 'description' end::text as row
+  from incidents
+ cross join lateral (select not confidential or :confidential::boolean or legs ?| :units::text[] as may) as reader
+ where incident_id = any(:ids::uuid[])
    and (:scope_township::text is null or township = :scope_township)
    and (:scope_site::uuid is null or site_id = :scope_site)
 
 -- name: listed
-select * from incidents
+-- Its plan must be made for what is asked: then conditions that are not asked for are gone, so is the join unless there are words to
+-- look for, and each order is that of an index; with words, the newest are found in `search`.
+select case when may then to_jsonb(incident) else to_jsonb(incident) - 'description' end::text as row
+  from (
+select incidents as incident, may
+  from incidents
+  left join search using (incident_id)
+ cross join lateral (select not confidential or :confidential::boolean or legs ?| :units::text[] as may) as reader
+ cross join lateral (select case :order::text
+        when 'DUE' then due_at
+        when 'LATEST' then last_at
+        else case when :grams::tsquery is null then incidents.reported_at else search.reported_at end end as at) as place
  where (:scope_township::text is null or township = :scope_township)
    and (:scope_site::uuid is null or site_id = :scope_site)
-   and (:state::text is null or state = :state)
+   and (:states::text[] is null or state = any(:states))
    and (:site_id::uuid is null or site_id = :site_id)
    and (:township::text is null or township = :township)
    and (:category::text is null or category = :category)
-   and (:reported_from::timestamptz is null or reported_at >= :reported_from)
-   and (:reported_until::timestamptz is null or reported_at < :reported_until)
-   and (:after_time::timestamptz is null or (reported_at, incident_id) < (:after_time, :after_id::uuid))
- order by reported_at desc, incident_id desc
+   and (:urgency::text is null or urgency = :urgency)
+   and (:lead_unit::text is null or lead_unit = :lead_unit)
+   and (:unit::text is null or legs ? :unit)
+   and (:level::integer is null or level >= :level)
+   and (:supervised::boolean is null or supervised = :supervised)
+   and (:parked::boolean is null or parked = :parked)
+   and (:is_confidential::boolean is null or confidential = :is_confidential)
+   and (:overdue::boolean is null or (overdue <> '{}') = :overdue)
+   and (:returned::boolean is null or (returns > 0) = :returned)
+   and (:extended::boolean is null or (extensions > 0) = :extended)
+   and (:reopened::boolean is null or (reopenings > 0) = :reopened)
+   and (:merged_into::uuid is null or merged_into = :merged_into)
+   and (:with_duplicates::boolean is null or (duplicates > 0) = :with_duplicates)
+   and (:with_evidence::boolean is null or (evidence > 0) = :with_evidence)
+   and (:reported_from::timestamptz is null or incidents.reported_at >= :reported_from)
+   and (:reported_until::timestamptz is null or incidents.reported_at < :reported_until)
+   and (:due_from::timestamptz is null or due_at >= :due_from)
+   and (:due_until::timestamptz is null or due_at < :due_until)
+   and (:grams::tsquery is null or (may and grams @@ :grams))
+   and (:patterns::text[] is null or text like all(:patterns))
+   and (:order <> 'DUE' or due_at is not null)
+   and (:after_id::uuid is null or case :order
+        when 'DUE' then (at, incident_id) > (:after_time::timestamptz, :after_id)
+        else (at, incident_id) < (:after_time, :after_id) end)
+ order by case :order when 'DUE' then at end,
+          case :order when 'DUE' then incident_id end,
+          case :order when 'DUE' then null else at end desc,
+          case :order when 'DUE' then null else incident_id end desc
  limit :first
+       ) as page
+
+-- name: counted
+select state, count(*) as incidents
+  from incidents
+  left join search using (incident_id)
+ cross join lateral (select not confidential or :confidential::boolean or legs ?| :units::text[] as may) as reader
+ where (:scope_township::text is null or township = :scope_township)
+   and (:scope_site::uuid is null or site_id = :scope_site)
+   and (:states::text[] is null or state = any(:states))
+   and (:site_id::uuid is null or site_id = :site_id)
+   and (:township::text is null or township = :township)
+   and (:category::text is null or category = :category)
+   and (:urgency::text is null or urgency = :urgency)
+   and (:lead_unit::text is null or lead_unit = :lead_unit)
+   and (:unit::text is null or legs ? :unit)
+   and (:level::integer is null or level >= :level)
+   and (:supervised::boolean is null or supervised = :supervised)
+   and (:parked::boolean is null or parked = :parked)
+   and (:is_confidential::boolean is null or confidential = :is_confidential)
+   and (:overdue::boolean is null or (overdue <> '{}') = :overdue)
+   and (:returned::boolean is null or (returns > 0) = :returned)
+   and (:extended::boolean is null or (extensions > 0) = :extended)
+   and (:reopened::boolean is null or (reopenings > 0) = :reopened)
+   and (:merged_into::uuid is null or merged_into = :merged_into)
+   and (:with_duplicates::boolean is null or (duplicates > 0) = :with_duplicates)
+   and (:with_evidence::boolean is null or (evidence > 0) = :with_evidence)
+   and (:reported_from::timestamptz is null or incidents.reported_at >= :reported_from)
+   and (:reported_until::timestamptz is null or incidents.reported_at < :reported_until)
+   and (:due_from::timestamptz is null or due_at >= :due_from)
+   and (:due_until::timestamptz is null or due_at < :due_until)
+   and (:grams::tsquery is null or (may and grams @@ :grams))
+   and (:patterns::text[] is null or text like all(:patterns))
+ group by state

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from random import Random
 from uuid import UUID
 
 from given import NOW, person
 from lives import LIVES, born
+from looking import inquiry
 from wandering import wander
 
 from domain.gatepass import decide
@@ -14,7 +16,7 @@ from domain.incident import Incident, IncidentState, Source
 from domain.model import EVENTS
 from domain.observation import FaceObservation, GateRef, ModelUse, observation_id
 from domain.people import Role
-from domain.ports import Request
+from domain.ports import Entry, Request
 
 UNIT = "police-station"
 STAFF = {
@@ -29,7 +31,7 @@ TO_CLOSURE = 6
 """Steps from report to closure, if no verification fails."""
 
 
-def reported(number, site, at, *, category="noise"):
+def reported(number, site, at, *, category="noise", **changed):
     """A new incident; the same number is the same incident."""
     return Incident.report(
         id=UUID(int=number + 1),
@@ -38,7 +40,7 @@ def reported(number, site, at, *, category="noise"):
         at=at,
         source=Source.CITIZEN,
         category=category,
-        description=f"incident {number}",
+        **({"description": f"incident {number}"} | changed),
     )
 
 
@@ -72,12 +74,19 @@ def driven(incident, steps, *, every=timedelta(hours=1)):
 
 def interleaved(random, site, count, *, start=NOW, steps=30):
     """Events of `count` incidents, taken in turns at random: a request for each event, as many people at once would make them."""
-    incidents = [reported(n, site, start + timedelta(minutes=random.randrange(9_000))) for n in range(count)]
+    made = [reported(n, site, start + timedelta(minutes=random.randrange(9_000))) for n in range(count)]
+    return lived(random, made, steps=steps)
+
+
+def lived(random, incidents, *, steps=30, late=False):
+    """What becomes of `incidents`, as `interleaved`. late: deadlines that have passed by then are noticed before each step."""
     todo = [incident for incident in incidents for _ in range(random.randrange(steps))]
     random.shuffle(todo)
     requests = [request(incident, n) for n, incident in enumerate(incidents)]
     for incident in todo:
         later = incident.modified_on + timedelta(minutes=random.randrange(-30, 600))
+        for due in incident.deadlines if late else ():
+            incident.pass_deadline(by=person(Role.DEVICE), at=later, name=due.name)
         wander(random, incident, later, [one for one in incidents if one is not incident])
         changed = [one for one in incidents if one.pending_events]  # a merger changes two
         requests += [request(one, number) for number, one in enumerate(changed, start=len(requests))]
@@ -87,6 +96,23 @@ def interleaved(random, site, count, *, start=NOW, steps=30):
 def request(aggregate, number):
     """What `aggregate` decided since the last time, to be appended."""
     return Request(UUID(int=(1 << 64) + number), aggregate.collect_events(), {})
+
+
+def entries_of(requests):
+    """The entries that the events of `requests` become in an empty log."""
+    events = [event for one in requests for event in one.events]
+    return [Entry(position, NOW, event, {}) for position, event in enumerate(events, start=1)]
+
+
+async def fold_in_pieces(random, projection, pool, entries):
+    """Fold the entries that `projection` wants as a runner would, in batches that end anywhere."""
+    wanted = [entry for entry in entries if entry.event.TOPIC in projection.topics]
+    borders = sorted(
+        {0, len(wanted), *(random.randrange(len(wanted) + 1) for _ in range(random.randrange(9)))}
+    )
+    for start, end in pairwise(borders):
+        async with pool.acquire() as connection, connection.transaction():
+            await projection.fold(connection, wanted[start:end])
 
 
 def a_pass(site, at, *, number, gate="main"):
@@ -125,9 +151,10 @@ async def everything(log):
 
 
 async def mixed(log, site, *, seed=1, incidents=40, passes=60, start: datetime = NOW) -> None:
-    """A log in which incidents, passes and some of everything else alternate at random."""
+    """A log in which incidents, passes and some of everything else alternate at random; it ends with an inquiry."""
     random = Random(seed)
     requests = interleaved(random, site, incidents, start=start)
+    requests.append(request(inquiry(1 << 32, site), 999_999))
     for number in range(passes):
         moment = start + timedelta(minutes=random.randrange(3_000))
         seen = a_pass(site, moment, number=number, gate=random.choice(sorted(site.gates)))

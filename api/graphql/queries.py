@@ -45,7 +45,7 @@ class Query:
         person = info.context.allow("read.incidents")
         await info.context.caught_up("incidents", after_position)
         async with info.context.reading() as connection:
-            row = await incidents.one(connection, person.scope, id)
+            row = await incidents.one(connection, incidents.Reader.of(person), id)
         return None if row is None else types.Incident.of(row)
 
     @strawberry.field(description="Incidents, newest report first.")
@@ -61,7 +61,7 @@ class Query:
         size = types.page_size(first)
         asked = filter or types.IncidentFilter()
         wanted = incidents.IncidentFilter(
-            state=asked.state,
+            states=asked.state and [asked.state],
             site_id=_site(asked.site),
             township=_code(asked.township, "township"),
             category=_code(asked.category, "category"),
@@ -71,9 +71,11 @@ class Query:
         beyond = None if after is None else types.parts_of(after, _reported_at, UUID)
         await info.context.caught_up("incidents", after_position)
         async with info.context.reading() as connection:
-            rows = await incidents.listed(connection, person.scope, wanted, first=size + 1, after=beyond)
+            rows = await incidents.listed(
+                connection, incidents.Reader.of(person), wanted, first=size + 1, after=beyond
+            )
         nodes = [
-            (types.Incident.of(row), types.cursor(row["reported_at"].isoformat(), row["incident_id"]))
+            (types.Incident.of(row), types.cursor(row.reported_at.isoformat(), row.incident_id))
             for row in rows
         ]
         return types.Connection[types.Incident].of(nodes, size)

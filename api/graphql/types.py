@@ -22,6 +22,7 @@ from domain.model import EVENTS
 from domain.ports import Entry
 from domain.site import BY_CARD, Direction, Gate, GateMode, Measure
 from projections import closure
+from projections.standing import Standing
 
 strawberry.enum(Urgency, description="紧急程度: how soon it has to be dealt with.")
 strawberry.enum(IncidentState, description="Where an incident stands; exactly one at a time.")
@@ -201,7 +202,9 @@ class Incident:
     township: str
     category: str
     source: Source
-    description: str
+    description: str | None = strawberry.field(
+        description="Null if it is confidential 保密 and you may not see it."
+    )
     state: IncidentState
     urgency: Urgency
     lead_unit: str | None = strawberry.field(description="主办: the unit that answers for it.")
@@ -228,25 +231,25 @@ class Incident:
         return None if reporter is None else Personal.of(reporter)
 
     @classmethod
-    def of(cls, row: Any) -> Self:
+    def of(cls, row: Standing) -> Self:
         """A row of the read model."""
         return cls(
-            id=row["incident_id"],
-            site_id=row["site_id"],
-            township=row["township"],
-            category=row["category"],
-            source=Source(row["source"]),
-            description=row["description"],
-            state=IncidentState(row["state"]),
-            urgency=Urgency(row["urgency"]),
-            lead_unit=row["lead_unit"],
-            round=row["round"],
-            occurred_at=row["occurred_at"],
-            reported_at=row["reported_at"],
-            dispatched_at=row["dispatched_at"],
-            closed_at=row["closed_at"],
-            version=row["version"],
-            position=Position(row["position"]),
+            id=row.incident_id,
+            site_id=row.site_id,
+            township=row.township,
+            category=row.category,
+            source=Source(row.source),
+            description=row.description,
+            state=IncidentState(row.state),
+            urgency=Urgency(row.urgency),
+            lead_unit=row.lead_unit,
+            round=row.round,
+            occurred_at=row.occurred_at,
+            reported_at=row.reported_at,
+            dispatched_at=row.dispatched_at,
+            closed_at=row.closed_at,
+            version=row.version,
+            position=Position(row.position),
         )
 
 

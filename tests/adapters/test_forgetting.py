@@ -198,14 +198,10 @@ async def test_the_read_models_are_the_same_before_and_after_and_when_rebuilt(pl
     )
     await log.append(commands.Request(uuid4(), incident.collect_events(), {}))
     await fold(running)
-    before = (
-        await running.pool.fetch("select * from incidents"),
-        await running.pool.fetch("select * from closures"),
-    )
+    tables = [table for projection in PROJECTIONS.values() for table in projection.tables]
+    before = [await running.pool.fetch(f"select * from {table}") for table in tables]
     await destroy(log, scope)
-    await running.pool.execute("delete from incidents; delete from closures; delete from projections")
+    for table in (*tables, "projections"):
+        await running.pool.execute(f"delete from {table}")
     await fold(running)
-    assert before == (
-        await running.pool.fetch("select * from incidents"),
-        await running.pool.fetch("select * from closures"),
-    )
+    assert before == [await running.pool.fetch(f"select * from {table}") for table in tables]

@@ -1,170 +1,381 @@
-"""The incident list is the fold of the events, shows only what lies in the scope, and pages without gaps or repeats."""
+"""The incident board shows how each incident stands, to whom it may be shown, and pages without gaps or repeats."""
 
+import re
 from datetime import timedelta
 from random import Random
 
+import incidents as made
 import pytest
-from given import NOW, build_site
-from histories import append, append_requests, everything, interleaved, reported, step
+from given import NOW, person
+from histories import append, entries_of, fold_in_pieces, lived, reported, request, step
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
-from domain.incident import Incident, IncidentState
-from domain.people import CITY, Scope
-from projections.incidents import PROJECTION, IncidentFilter, listed, one
+from domain import incident_events as events
+from domain.incident import IncidentState
+from domain.people import CITY, Role, Scope
+from projections.incidents import PROJECTION, IncidentFilter, Order, Reader, counted, listed, one, some
 from projections.runner import catch_up
+from projections.standing import Standing, follow
+from projections.standing import reported as report
 
 ALL = IncidentFilter()
+EVERYBODY = Reader(confidential=True)
+HOUR = timedelta(hours=1)
+ENDS = {
+    "sign": (events.Signed, events.AssistanceSigned),
+    "handle": (events.FeedbackGiven, events.AssistanceGiven),
+    "verify": (events.Closed, events.Reworked),
+    "parking": (events.Unparked,),
+}
+"""By what a missed deadline is made good."""
 
 
-def folded_by_hand(entries):
-    """The rows of the list, made from the events one by one."""
-    rows = {}
+def is_missed(name, units_events):
+    """Whether nothing that came after the deadline `name` was missed, (lead unit, event), has made it good."""
+    what, _, unit = name.partition(":")
+    for lead, event in units_events:
+        if isinstance(event, events.Returned) and unit:
+            return False
+        if isinstance(event, (*ENDS[what], events.AssistanceReleased)) and unit in {
+            "",
+            getattr(event, "unit", lead),
+        }:
+            return False
+    return True
+
+
+def by_hand(entries):
+    """The rows of the board, newest first, from the aggregates that the events make."""
+    aggregates, history, leads = {}, {}, {}
     for entry in entries:
-        event, topic = entry.event, type(entry.event).TOPIC
-        if not topic.startswith("incident."):
-            continue
-        if topic == "incident.reported":
-            rows[event.originator_id] = {
-                "incident_id": event.originator_id,
-                "site_id": event.site_id,
-                "township": event.township,
-                "category": event.category,
-                "source": str(event.source),
-                "description": event.description,
-                "lead_unit": None,
-                "round": 1,
-                "urgency": str(event.urgency),
-                "occurred_at": event.occurred_at,
-                "reported_at": event.timestamp,
-                "dispatched_at": None,
-                "closed_at": None,
-            }
-        row = rows[event.originator_id]
-        row |= {"version": event.originator_version, "position": entry.position}
-        if event.TO:
-            row["state"] = str(event.TO)
-        match topic.removeprefix("incident."):
-            case "dispatched":
-                row |= {"lead_unit": event.lead_unit, "dispatched_at": event.timestamp}
-            case "returned":
-                row["lead_unit"] = None
-            case "reworked":
-                row["round"] += 1
-            case "closed" | "closed_on_the_spot":
-                row["closed_at"] = event.timestamp
-            case "reopened":
-                row |= {"lead_unit": None, "closed_at": None, "round": row["round"] + 1}
-    return sorted(rows.values(), key=lambda row: (row["reported_at"], row["incident_id"]), reverse=True)
+        event, key = entry.event, entry.event.originator_id
+        aggregates[key] = event.mutate(aggregates.get(key))
+        leads.setdefault(key, []).append(aggregates[key].lead_unit)
+        history.setdefault(key, []).append(entry)
+    rows = [row(aggregates[key], history[key], leads[key]) for key in aggregates]
+    return sorted(rows, key=lambda row: (row.reported_at, row.incident_id), reverse=True)
 
 
-async def rows_of(pool, scope=CITY, wanted=ALL, *, first=10_000, after=None):
+def row(aggregate, history, leads):
+    """The row of one incident; what the aggregate does not know is counted in its events."""
+    said = [entry.event for entry in history]
+    first, last = said[0], said[-1]
+    running = {one.name: one.due_at for one in aggregate.deadlines}
+    missed = {
+        event.name: event.timestamp
+        for n, event in enumerate(said)
+        if isinstance(event, events.Overdue)
+        and is_missed(event.name, zip(leads[n + 1 :], said[n + 1 :], strict=True))
+    }
+    parked = aggregate.parked_at is not None
+    dues = [(due, name) for name, due in (running | missed).items() if not parked or name == "parking"]
+    due_at, due_name = min(dues, default=(None, None))
+    return Standing(
+        incident_id=aggregate.id,
+        site_id=first.site_id,
+        township=first.township,
+        category=first.category,
+        source=first.source,
+        description=first.description,
+        confidential=first.confidential,
+        urgency=first.urgency,
+        occurred_at=first.occurred_at,
+        reported_at=first.timestamp,
+        state=aggregate.state,
+        lead_unit=aggregate.lead_unit,
+        legs=dict(aggregate.legs),
+        round=aggregate.round,
+        level=aggregate.level,
+        supervised=aggregate.supervised,
+        parked=parked,
+        running=running,
+        missed=missed,
+        overdue=sorted(aggregate.overdue),
+        due_name=due_name,
+        due_at=due_at,
+        extension_until=aggregate.extension and aggregate.extension.until,
+        extensions=sum(isinstance(event, events.ExtensionGranted) for event in said),
+        returns=sum(isinstance(event, events.Returned) for event in said),
+        reopenings=sum(isinstance(event, events.Reopened) for event in said),
+        merged_into=aggregate.merged_into,
+        duplicates=len(aggregate.duplicates),
+        evidence=len(aggregate.evidence),
+        dispatched_at=next((e.timestamp for e in reversed(said) if isinstance(e, events.Dispatched)), None),
+        closed_at=aggregate.closed_at,
+        last_topic=last.TOPIC,
+        last_at=last.timestamp,
+        version=aggregate.version,
+        position=history[-1].position,
+    )
+
+
+def standing(*made_incidents):
+    """How an incident stands, of its events."""
+    rows = []
+    for incident in made_incidents:
+        first, *rest = entries_of([request(incident, 0)])
+        rows.append(report(first))
+        for entry in rest:
+            follow(rows[-1], entry)
+    return rows if len(rows) > 1 else rows[0]
+
+
+def a_life(random, count=12):
+    """What becomes of some incidents, by any commands and missed deadlines."""
+    crowd = [reported(n, made.SITE, NOW + timedelta(minutes=random.randrange(9_000))) for n in range(count)]
+    return entries_of(lived(random, crowd, late=True))
+
+
+async def rows_of(pool, reader=EVERYBODY, wanted=ALL, *, first=10_000, order=Order.NEWEST, after=None):
     async with pool.acquire() as connection:
-        return [dict(row) for row in await listed(connection, scope, wanted, first=first, after=after)]
+        return await listed(connection, reader, wanted, first=first, order=order, after=after)
 
 
-async def paged(pool, first, scope=CITY, wanted=ALL):
+async def paged(pool, first, reader=EVERYBODY, wanted=ALL, order=Order.NEWEST):
     """The whole list, `first` rows at a time."""
     found, after = [], None
-    while page := await rows_of(pool, scope, wanted, first=first, after=after):
-        found += [row["incident_id"] for row in page]
-        after = (page[-1]["reported_at"], page[-1]["incident_id"])
+    while page := await rows_of(pool, reader, wanted, first=first, order=order, after=after):
+        assert len(page) <= first
+        found += [row.incident_id for row in page]
+        after = order.cursor(page[-1])
     return found
 
 
-@pytest.mark.parametrize("seed", range(3))
-async def test_after_any_commands_the_list_is_the_fold_of_the_events(log, pool, site, seed):
+@given(seed=st.integers(0, 1 << 32))
+@hypothesis_settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+async def test_after_any_commands_and_missed_deadlines_the_board_shows_what_the_aggregates_say(pool, seed):
     random = Random(seed)
-    requests = interleaved(random, site, 30)
-    for cut in (
-        *sorted(random.sample(range(len(requests)), 3)),
-        len(requests),
-    ):  # several batches, cut anywhere
-        await append_requests(log, requests[:cut])
-        await catch_up(PROJECTION, pool, log)
-        assert await rows_of(pool) == folded_by_hand(await everything(log))
+    entries = a_life(random)
+    await pool.execute("delete from incidents; delete from work")
+    await fold_in_pieces(random, PROJECTION, pool, entries)
+    assert await rows_of(pool) == by_hand(entries)
+
+
+async def test_batches_of_any_size_make_the_same_bytes(pool):
+    entries = a_life(Random(5))
+    found = []
+    for seed in range(4):
+        await pool.execute("delete from incidents; delete from work")
+        await fold_in_pieces(Random(seed), PROJECTION, pool, entries)
+        found.append([tuple(r) for r in await pool.fetch("select t::text from incidents t order by 1")])
+    assert found[1:] == found[:-1]
+
+
+def test_a_missed_deadline_stays_due_when_it_was_also_after_an_extension():
+    incident = made.handling()
+    incident.request_extension(by=made.HANDLER, at=NOW, until=NOW + 30 * HOUR, reason="rain")
+    incident.pass_deadline(by=made.TIMER, at=NOW + 11 * HOUR, name=f"handle:{made.UNIT}")
+    incident.decide_extension(by=made.SUPERVISOR, at=NOW + 11 * HOUR, granted=True, reason="yes")
+    row = standing(incident)
+    assert (row.due_name, row.due_at) == (f"handle:{made.UNIT}", NOW + 10 * HOUR)
+    assert row.running == {f"handle:{made.UNIT}": NOW + 30 * HOUR}
+
+
+def test_feedback_makes_a_missed_deadline_good_and_it_stays_known_that_it_was_missed():
+    incident = made.handling()
+    incident.pass_deadline(by=made.TIMER, at=NOW + 11 * HOUR, name=f"handle:{made.UNIT}")
+    incident.give_feedback(by=made.HANDLER, at=NOW + 12 * HOUR, result="done", limits=made.LIMITS)
+    row = standing(incident)
+    assert (row.due_name, row.due_at) == ("verify", NOW + 17 * HOUR)
+    assert (row.missed, row.overdue) == ({}, [f"handle:{made.UNIT}"])
+
+
+def test_while_it_is_parked_only_the_next_look_is_due_and_what_was_late_is_late_again_after_it():
+    incident = made.handling()
+    incident.pass_deadline(by=made.TIMER, at=NOW + 11 * HOUR, name=f"handle:{made.UNIT}")
+    incident.park(by=made.SUPERVISOR, at=NOW + 12 * HOUR, until=NOW + 99 * HOUR, reason="frost")
+    parked = standing(incident)  # which takes its events
+    assert (parked.due_name, parked.due_at) == ("parking", NOW + 99 * HOUR)
+    incident.unpark(by=made.SUPERVISOR, at=NOW + 20 * HOUR)
+    (entry,) = entries_of([request(incident, 1)])
+    follow(parked, entry)
+    assert (parked.due_name, parked.due_at, parked.parked) == (
+        f"handle:{made.UNIT}",
+        NOW + 10 * HOUR,
+        False,
+    )
 
 
 @pytest.fixture
-async def three_sites(log, pool):
-    """Incidents at three sites of two townships, each site with every state it got to at random."""
-    sites = [
-        await build_site(log, "runjinyuan", "yuhai"),
-        await build_site(log, "gaoqiao", "yuhai"),
-        await build_site(log, "shaozhai", "tangxia"),
-    ]
-    random = Random(7)
-    incidents = [
-        reported(n, sites[n % 3], NOW + timedelta(minutes=n // 9), category=random.choice(["noise", "theft"]))
-        for n in range(60)
-    ]
-    for n, incident in enumerate(incidents):
-        if n % 2:
-            step(incident, incident.created_on)
-    await append(log, incidents)
-    await catch_up(PROJECTION, pool, log)
-    return sites
+async def board(pool):
+    """Incidents at three sites of two townships, many at the same moments, wherever chance has led them; their rows, newest first."""
+    random = Random(11)
+    requests = []
+    for n, (code, township) in enumerate((("here", "yuhai"), ("there", "yuhai"), ("far", "tangxia"))):
+        place = made.Site.plan(code=code, name="高桥", township=township, by=made.ADMIN, at=NOW)
+        crowd = [
+            reported(
+                100 * n + number,
+                place,
+                NOW + HOUR * (number // 9),
+                category=random.choice(["noise", "theft"]),
+                confidential=number % 5 == 0,
+                urgency=random.choice(list(events.Urgency)),
+            )
+            for number in range(50)
+        ]
+        requests += lived(random, crowd, late=True)
+    entries = entries_of(requests)
+    await fold_in_pieces(random, PROJECTION, pool, entries)
+    return by_hand(entries)
 
 
-async def test_each_filter_keeps_what_it_says_and_all_of_it(log, pool, three_sites):
-    everyone = folded_by_hand(await everything(log))
-    middle = NOW + timedelta(minutes=3)
-    cases = [
-        (IncidentFilter(state=IncidentState.ACCEPTED), lambda row: row["state"] == "ACCEPTED"),
-        (IncidentFilter(site_id=three_sites[1].id), lambda row: row["site_id"] == three_sites[1].id),
-        (IncidentFilter(township="tangxia"), lambda row: row["township"] == "tangxia"),
-        (IncidentFilter(category="theft"), lambda row: row["category"] == "theft"),
-        (IncidentFilter(reported_from=middle), lambda row: row["reported_at"] >= middle),
-        (IncidentFilter(reported_until=middle), lambda row: row["reported_at"] < middle),
-        (
-            IncidentFilter(township="yuhai", category="noise", state=IncidentState.REPORTED),
-            lambda row: (row["township"], row["category"], row["state"]) == ("yuhai", "noise", "REPORTED"),
+def filters(rows):
+    """For each filter a value, and what it keeps."""
+    here, main = rows[0].site_id, next(row.merged_into for row in rows if row.merged_into)
+    due, seen = rows[60].due_at or NOW + 100 * HOUR, NOW + 3 * HOUR
+    return {
+        "states": (["HANDLING", "CLOSED"], lambda row: row.state in {"HANDLING", "CLOSED"}),
+        "site_id": (here, lambda row: row.site_id == here),
+        "township": ("yuhai", lambda row: row.township == "yuhai"),
+        "category": ("theft", lambda row: row.category == "theft"),
+        "urgency": ("URGENT", lambda row: row.urgency == "URGENT"),
+        "lead_unit": ("water", lambda row: row.lead_unit == "water"),
+        "unit": ("water", lambda row: "water" in row.legs),
+        "level": (1, lambda row: row.level >= 1),
+        "supervised": (True, lambda row: row.supervised),
+        "parked": (True, lambda row: row.parked),
+        "is_confidential": (False, lambda row: not row.confidential),
+        "overdue": (True, lambda row: row.overdue),
+        "returned": (True, lambda row: row.returns),
+        "extended": (False, lambda row: not row.extensions),
+        "reopened": (True, lambda row: row.reopenings),
+        "merged_into": (main, lambda row: row.merged_into == main),
+        "with_duplicates": (True, lambda row: row.duplicates),
+        "with_evidence": (True, lambda row: row.evidence),
+        "reported_from": (seen, lambda row: row.reported_at >= seen),
+        "reported_until": (seen, lambda row: row.reported_at < seen),
+        "due_from": (due, lambda row: row.due_at and row.due_at >= due),
+        "due_until": (due, lambda row: row.due_at and row.due_at < due),
+    }
+
+
+async def test_each_filter_keeps_what_it_says_and_all_of_it_in_the_list_and_in_the_counts(pool, board):
+    assert filters(board).keys() | {"text"} == set(IncidentFilter.__dataclass_fields__)
+    for name, (value, keeps) in filters(board).items():
+        wanted = IncidentFilter(**{name: value})
+        expected = [row for row in board if keeps(row)]
+        assert 0 < len(expected) < len(board), name
+        assert await rows_of(pool, wanted=wanted) == expected, name
+        async with pool.acquire() as connection:
+            counts = await counted(connection, EVERYBODY, wanted)
+        assert counts == {
+            state: len(found)
+            for state in IncidentState
+            if (found := [row for row in expected if row.state == state])
+        }, name
+
+
+async def test_what_is_late_now_is_what_was_due_until_now_whether_anybody_noticed_or_not(pool):
+    incident = made.handling()
+    await fold_in_pieces(Random(0), PROJECTION, pool, entries_of([request(incident, 0)]))
+    assert await rows_of(pool, wanted=IncidentFilter(due_until=NOW + 10 * HOUR)) == []
+    late = await rows_of(pool, wanted=IncidentFilter(due_until=NOW + 11 * HOUR))
+    assert [row.incident_id for row in late] == [incident.id]
+
+
+@pytest.mark.parametrize("order", list(Order))
+async def test_in_every_order_pages_hold_each_incident_once_though_many_have_the_same_time(
+    pool, board, order
+):
+    expected = {
+        Order.NEWEST: board,
+        Order.LATEST: sorted(board, key=lambda row: (row.last_at, row.incident_id), reverse=True),
+        Order.DUE: sorted(
+            (row for row in board if row.due_at), key=lambda row: (row.due_at, row.incident_id)
         ),
-    ]
-    for wanted, keeps in cases:
-        expected = [row for row in everyone if keeps(row)]
-        assert 0 < len(expected) < len(everyone)
-        assert await rows_of(pool, wanted=wanted) == expected
+    }[order]
+    assert len(expected) > 20
+    for first in (1, 7, len(expected), len(expected) + 1):
+        assert await paged(pool, first, order=order) == [row.incident_id for row in expected]
+    theirs = [row.incident_id for row in expected if row.township == "yuhai"]
+    assert await paged(pool, 4, Reader(scope=Scope("yuhai"), confidential=True), order=order) == theirs
 
 
-async def test_a_scope_shows_its_own_and_nothing_else(log, pool, three_sites):
-    everyone = folded_by_hand(await everything(log))
-    site = three_sites[0]
-    assert await rows_of(pool, Scope("yuhai")) == [row for row in everyone if row["township"] == "yuhai"]
-    assert await rows_of(pool, Scope(site_id=site.id)) == [
-        row for row in everyone if row["site_id"] == site.id
-    ]
-    assert await rows_of(pool, Scope("tangxia", site.id)) == []
-    assert await rows_of(pool, Scope("yuhai"), IncidentFilter(township="tangxia")) == []
+class Explaining:
+    """A connection that says how it would answer, and answers nothing."""
+
+    def __init__(self, connection):
+        self.connection, self.plans = connection, []
+
+    def __getattr__(self, name):
+        return getattr(self.connection, name)
+
+    async def fetch(self, query, *values):
+        plan = await self.connection.fetch(f"explain {query}", *values)
+        self.plans.append("\n".join(line[0] for line in plan))
+        return []
 
 
-async def test_one_incident_outside_the_scope_is_not_there(log, pool, three_sites):
-    theirs = next(
-        entry.event
-        for entry in await everything(log)
-        if isinstance(entry.event, Incident.Reported) and entry.event.township == "tangxia"
-    )
+@pytest.mark.parametrize("order", list(Order))
+async def test_a_page_is_read_in_its_order_and_nothing_is_sorted_or_joined_for_it(pool, board, order):
     async with pool.acquire() as connection:
-        assert await one(connection, Scope("yuhai"), theirs.originator_id) is None
-        assert await one(connection, Scope(site_id=three_sites[0].id), theirs.originator_id) is None
-        seen = await one(connection, Scope("tangxia"), theirs.originator_id)
-    assert seen["incident_id"] == theirs.originator_id
+        await connection.execute("set enable_sort = off; set enable_seqscan = off")
+        asked = Explaining(connection)
+        await listed(asked, EVERYBODY, ALL, first=20, order=order, after=(NOW, board[0].incident_id))
+    (plan,) = asked.plans
+    assert f"using incidents_{order.lower()} on incidents" in plan
+    assert "Index Cond: (ROW(" in plan  # the cursor
+    assert not re.search(r"Sort|Join|Nested Loop", plan)
 
 
-async def test_pages_hold_every_incident_once_though_nine_were_reported_at_the_same_moment(
-    log, pool, three_sites
-):
-    everyone = folded_by_hand(await everything(log))
-    in_yuhai = [row["incident_id"] for row in everyone if row["township"] == "yuhai"]
-    for first in (1, 2, 7, 59, 60, 61):
-        assert await paged(pool, first) == [row["incident_id"] for row in everyone]
-        assert await paged(pool, first, Scope("yuhai")) == in_yuhai
+async def test_the_newest_with_a_word_are_read_in_their_order_too(pool, board):
+    async with pool.acquire() as connection:
+        await connection.execute("set enable_sort = off; set enable_seqscan = off")
+        asked = Explaining(connection)
+        await listed(asked, EVERYBODY, IncidentFilter(text="噪声"), first=20)
+    assert "using search_newest on search" in asked.plans[0]
+    assert "Sort" not in asked.plans[0]
 
 
-async def test_an_incident_reported_while_somebody_pages_neither_repeats_nor_hides_another(
-    log, pool, three_sites
-):
+async def test_a_scope_shows_its_own_and_nothing_else(pool, board):
+    here = board[0].site_id
+    for scope in (CITY, Scope("yuhai"), Scope(site_id=here), Scope("tangxia", board[-1].site_id)):
+        reader = Reader(scope=scope, confidential=True)
+        expected = [row for row in board if scope.covers(row.township, row.site_id)]
+        assert await rows_of(pool, reader) == expected
+        async with pool.acquire() as connection:
+            found = await some(connection, reader, [row.incident_id for row in board])
+            assert found == {row.incident_id: row for row in expected}
+            assert sum((await counted(connection, reader, ALL)).values()) == len(expected)
+            for row in board[::20]:
+                assert await one(connection, reader, row.incident_id) == (row if row in expected else None)
+
+
+async def test_what_a_confidential_incident_says_is_shown_to_its_units_and_to_the_centre(pool):
+    secret = made.reported(1, confidential=True, description="举报")
+    secret.accept(by=made.INTAKE, at=NOW)
+    secret.dispatch(by=made.DISPATCHER, at=NOW, lead_unit=made.UNIT, assisting=[made.WATER])
+    await fold_in_pieces(Random(0), PROJECTION, pool, entries_of([request(secret, 0)]))
+    shown = {
+        who.id: (await rows_of(pool, Reader.of(who)))[0].description
+        for who in (made.HANDLER, made.PLUMBER, made.STRANGER, made.GRID_WORKER, made.SUPERVISOR, made.INTAKE)
+    }
+    assert shown == {
+        made.HANDLER.id: "举报",
+        made.PLUMBER.id: "举报",
+        made.STRANGER.id: None,
+        made.GRID_WORKER.id: None,
+        made.SUPERVISOR.id: "举报",
+        made.INTAKE.id: "举报",
+    }
+    async with pool.acquire() as connection:
+        row = await one(connection, Reader.of(person(Role.ADMIN)), secret.id)
+    assert (row.state, row.confidential, row.description) == ("DISPATCHED", True, None)
+
+
+async def test_an_incident_reported_while_somebody_pages_neither_repeats_nor_hides_another(log, pool, site):
+    crowd = [reported(n, site, NOW) for n in range(20)]
+    step(crowd[3], NOW)
+    await append(log, crowd)
+    await catch_up(PROJECTION, pool, log)
     before = await paged(pool, 100)
     page = await rows_of(pool, first=10)
-    await append(log, [reported(1000, three_sites[0], NOW + timedelta(days=1))], first_number=1000)
+    await append(log, [reported(1000, site, NOW + HOUR)], first_number=1000)
     await catch_up(PROJECTION, pool, log)
-    rest = await rows_of(pool, after=(page[-1]["reported_at"], page[-1]["incident_id"]))
-    assert [row["incident_id"] for row in page + rest] == before
+    rest = await rows_of(pool, after=Order.NEWEST.cursor(page[-1]))
+    assert [row.incident_id for row in page + rest] == before

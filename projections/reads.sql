@@ -1,0 +1,65 @@
+-- name: insert_grounds!
+insert into look_grounds select * from json_populate_recordset(null::look_grounds, :rows::json)
+
+-- name: decide$
+with decided as (
+    update look_grounds as ground set state = row.state, decided_by = coalesce(row.decided_by, ground.decided_by)
+      from unnest(:ids::uuid[], :states::text[], :deciders::text[]) as row (id, state, decided_by)
+     where ground.ground_id = row.id
+    returning 1
+)
+select count(*) from decided
+
+-- name: insert_looks$
+-- The review of a lead does not say where: at the site of the lead.
+with inserted as (
+    insert into looks
+    select row.position, row.ground_id, row.looked_by, row.looked_at, row.looked_on, row.records,
+           coalesce(row.site_id, ground.site_id), row.since, row.until, row.searched, row.found
+      from json_populate_recordset(null::looks, :rows::json) as row
+      join look_grounds as ground using (ground_id)
+    returning 1
+)
+select count(*) from inserted
+
+-- name: grounds
+select ground.*, seen.looks, seen.found, seen.last_at
+  from look_grounds as ground
+ cross join lateral (select count(*) as looks, coalesce(sum(found), 0) as found, max(looked_at) as last_at
+                       from looks where looks.ground_id = ground.ground_id) as seen
+ where (:scope_township::text is null or township = :scope_township)
+   and (:scope_site::uuid is null or site_id = :scope_site)
+   and (:kind::text is null or kind = :kind)
+   and (:state::text is null or state = :state)
+   and (:requested_by::text is null or requested_by = :requested_by)
+   and (:case_number::text is null or case_number = :case_number)
+   and (:after::bigint is null or position < :after)
+ order by position desc
+ limit :first
+
+-- name: looks
+select look.*, kind, case_number, purpose, decided_by
+  from looks as look join look_grounds as ground using (ground_id)
+ where (:scope_township::text is null or township = :scope_township)
+   and (:scope_site::uuid is null or ground.site_id = :scope_site)
+   and (:ground_id::uuid is null or ground_id = :ground_id)
+   and (:looked_by::text is null or looked_by = :looked_by)
+   and (:records::text is null or records = :records)
+   and (:site_id::uuid is null or look.site_id = :site_id)
+   and (:start::date is null or looked_on between :start and :end)
+   and (:after::bigint is null or look.position < :after)
+ order by look.position desc
+ limit :first
+
+-- name: counted
+select case :by when 'GROUND' then ground_id::text when 'PERSON' then looked_by else looked_on::text end as key,
+       count(*) as looks, sum(found)::bigint as found
+  from looks as look join look_grounds as ground using (ground_id)
+ where (:scope_township::text is null or township = :scope_township)
+   and (:scope_site::uuid is null or ground.site_id = :scope_site)
+   and (:ground_id::uuid is null or ground_id = :ground_id)
+   and (:looked_by::text is null or looked_by = :looked_by)
+   and (:records::text is null or records = :records)
+   and (:site_id::uuid is null or look.site_id = :site_id)
+   and (:start::date is null or looked_on between :start and :end)
+ group by 1 order by 1
