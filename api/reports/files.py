@@ -26,20 +26,36 @@ class Format(StrEnum):
     JSON = "json"
 
 
+MEDIA = {
+    Format.CSV: "text/csv; charset=utf-8; header=present",
+    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    Format.JSON: "application/json",
+}
+
+
 def write(report: Report, how: Format, file: IO[bytes], *, bom: bool = False) -> None:
-    """Write the report; XLSX needs a file that can seek."""
-    match how:
-        case Format.TABLE:
-            console = Console(width=_PAGE)
-            with console.capture() as captured:
-                to_table.write(report, console)
-            file.write(captured.get().encode())
-        case Format.CSV:
-            to_csv.write(report, file, bom=bom)
-        case Format.XLSX:
-            to_xlsx.write(report, file)
-        case Format.JSON:
-            to_json.write(report, file)
+    """Write the report; XLSX needs a file that can seek. UnavailableError if the disk does not take it."""
+    with _refusing("the report"):
+        match how:
+            case Format.TABLE:
+                console = Console(width=_PAGE)
+                with console.capture() as captured:
+                    to_table.write(report, console)
+                file.write(captured.get().encode())
+            case Format.CSV:
+                to_csv.write(report, file, bom=bom)
+            case Format.XLSX:
+                to_xlsx.write(report, file)
+            case Format.JSON:
+                to_json.write(report, file)
+
+
+@contextmanager
+def _refusing(what: object) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnavailableError(f"{what} cannot be written: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -49,15 +65,14 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     InvalidError if something that is no file is there; UnavailableError if it cannot be written.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with _refusing(path):
         if path.exists() and not path.is_file():
             raise InvalidError(f"{path} is there and is no file: give another name")
-        with draft.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        raise UnavailableError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        draft.unlink(missing_ok=True)
+        try:
+            with draft.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """A report for people at a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -8,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from projections.report import Column, Kind, Rate, Report, Section, Value, heading
+from projections.report import Kind, Rate, Report, Section, Value, heading
 
 NOTHING = "–"
 """For a figure that there is not."""
@@ -35,37 +36,33 @@ def write(report: Report, console: Console) -> None:
 
 
 def _tables(section: Section, room: int) -> Iterator[Table]:
-    """The section, in as many tables as fit side by side into `room` characters; each begins with the columns that are no figures."""
+    """The section, in as many tables as fit into `room` characters; each begins with the columns that are no figures."""
     kinds = [column.kind for column in section.columns]
     rows = [[shown(kind, value) for kind, value in zip(kinds, row, strict=True)] for row in section.rows]
     widths = [
-        _FRAME + max([_title_width(column), *(cell_len(row[n]) for row in rows)])
+        max(
+            [*map(cell_len, column.title.split()), *(cell_len(row[n]) for row in rows)]
+        )  # titles wrap at words
         for n, column in enumerate(section.columns)
     ]
     named = [n for n, kind in enumerate(kinds) if kind in _WORDS]
-    room -= 1 + sum(widths[n] for n in named)
-    shown_here: list[int] = []
-    for n in (n for n in range(len(kinds)) if n not in named):
-        if shown_here and sum(widths[m] for m in shown_here) + widths[n] > room:
-            yield _table(section, rows, [*named, *shown_here])
-            shown_here = []
-        shown_here.append(n)
-    yield _table(section, rows, [*named, *shown_here])
+    figures = [n for n, kind in enumerate(kinds) if kind not in _WORDS]
+    room -= 1 + sum(widths[n] + _FRAME for n in named)
+    here: list[int] = []
+    for n in figures:
+        if here and sum(widths[m] + _FRAME for m in [*here, n]) > room:
+            yield _table(section, rows, widths, [*named, *here])
+            here = []
+        here.append(n)
+    yield _table(section, rows, widths, [*named, *here])
 
 
-def _title_width(column: Column) -> int:
-    return max(cell_len(word) for word in column.title.split())  # titles wrap between words
-
-
-def _table(section: Section, rows: list[list[str]], numbers: list[int]) -> Table:
+def _table(section: Section, rows: list[list[str]], widths: Sequence[int], numbers: Sequence[int]) -> Table:
     table = Table(title=escape(section.title), title_justify="left", title_style="bold")
-    for column in (section.columns[n] for n in numbers):
-        is_words = column.kind in _WORDS
-        table.add_column(
-            escape(column.title),
-            justify="left" if is_words else "right",
-            min_width=None if is_words else _title_width(column),
-        )
+    for n in numbers:
+        column = section.columns[n]
+        justify: Literal["left", "right"] = "left" if column.kind in _WORDS else "right"
+        table.add_column(escape(column.title), justify=justify, width=widths[n], overflow="fold")
     for row in rows:
         table.add_row(*(escape(row[n]) for n in numbers))
     return table

@@ -14,6 +14,8 @@ from projections.report import Chart, Kind, Rate, Report, Row, Section, Value, h
 
 MOST_ROWS = 1_048_576
 """What a sheet holds."""
+MOST_LINES = 255
+"""What a chart holds."""
 _WIDEST = 60
 _A4 = 9
 _FORMATS = {
@@ -183,7 +185,7 @@ class _Writer:
         section = next(section for section in self._report.sections if section.key == asked.section)
         x, y = section.index(asked.x), section.index(asked.y)
         chart = self._book.add_chart({"type": "line" if asked.series else "column"})
-        for name, start, end in runs:
+        for name, start, end in runs[:MOST_LINES]:
             chart.add_series(
                 {
                     "name": section.columns[y].title if asked.series is None else str(name),
@@ -191,7 +193,8 @@ class _Writer:
                     "values": [section.title, start, y, end, y],
                 }
             )
-        chart.set_title({"name": asked.title, "overlay": False})
+        left_out = f" (the first {MOST_LINES} of {len(runs)})" if len(runs) > MOST_LINES else ""
+        chart.set_title({"name": asked.title + left_out, "overlay": False})
         chart.set_y_axis({"num_format": "0 %" if section.columns[y].kind is Kind.RATE else "#,##0", "min": 0})
         chart.set_legend({"none": True} if len(runs) == 1 else {"position": "bottom"})
         chart.set_size({"width": 960, "height": 400})

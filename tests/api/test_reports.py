@@ -257,6 +257,14 @@ def test_a_workbook_draws_a_line_of_rates_for_each_township():
     ]
 
 
+def test_a_chart_that_holds_no_more_lines_says_so(monkeypatch):
+    monkeypatch.setattr(to_xlsx, "MOST_LINES", 1)
+    (chart,) = workbook(written(REPORT, Format.XLSX))["Counts"]._charts
+    assert len(chart.series) == 1
+    said = "".join(run.t for paragraph in chart.title.tx.rich.p for run in paragraph.r)
+    assert said == "办结率 by month (the first 1 of 2)"
+
+
 def test_without_a_series_it_draws_columns():
     report = replace(REPORT, chart=replace(REPORT.chart, series=None, x="township"))
     (chart,) = workbook(written(report, Format.XLSX))["Counts"]._charts
@@ -308,8 +316,8 @@ def test_more_rows_than_a_sheet_holds_are_refused(monkeypatch):
 def test_a_table_lines_up_also_where_characters_are_wide():
     text = written(REPORT, Format.TABLE).decode()
     drawn = [line for line in text.splitlines() if line[:1] in set("┏┃┡│└")]
-    assert len(drawn) == 2 * 4 + 2 + 4
-    assert [cell_len(line) for line in drawn] == [cell_len(drawn[0])] * 6 + [cell_len(drawn[6])] * 8
+    assert len(drawn) == 7 + 9
+    assert [cell_len(line) for line in drawn] == [cell_len(drawn[0])] * 7 + [cell_len(drawn[7])] * 9
     for words in ("351,129", "-97.9 %", "-12.25 pp", "99.87 %", "66.67 %", "8,000.25", "1810377", "–"):
         assert words in text
     assert "办结率: closed / received, & nothing else" in text
