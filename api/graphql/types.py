@@ -18,6 +18,7 @@ from domain.credentials import CredentialKind
 from domain.deadlines import Urgency
 from domain.errors import InvalidError
 from domain.incident import IncidentState, Source
+from domain.mechanisms import JointMechanism
 from domain.model import EVENTS
 from domain.ports import Entry
 from domain.site import BY_CARD, Direction, Gate, GateMode, Measure
@@ -30,6 +31,7 @@ strawberry.enum(Decision, description="What came of a passage at a gate.")
 strawberry.enum(GateMode, description="Whom a gate stops.")
 strawberry.enum(Direction, description="Which way people pass.")
 strawberry.enum(CredentialKind, description="What is shown at a gate.")
+strawberry.enum(JointMechanism, description="六联: under which of the six the units work together.")
 strawberry.enum(Measure, description="What the programme installs at a site.")
 
 Position = NewType("Position", int)
