@@ -18,6 +18,7 @@ from projections.period import Grain, Period
 class Name(StrEnum):
     """The reports there are."""
 
+    CLOSURE = "closure"
     SAFETY = "safety"
     MEDIATION = "mediation"
     GATES = "gates"

@@ -2,13 +2,14 @@
 
 import asyncpg
 
-from api.reports import gates, mediation, safety
+from api.reports import closure, gates, mediation, safety
 from api.reports.asked import Asked, Name
 from api.reports.build import build, trace
 from api.reports.produce import Build
 from projections.report import Report
 
 SOURCES = {
+    Name.CLOSURE: closure.SOURCE,
     Name.SAFETY: safety.SOURCE,
     Name.MEDIATION: mediation.SOURCE,
     Name.GATES: gates.SOURCE,

@@ -64,6 +64,101 @@ def numbers(report):
     return {row["measure"]: row["now"] for row in report["sections"]["numbers"]}
 
 
+async def test_closure(anju, told, log):
+    report = await asked(anju, "closure", *NOVEMBER)
+    assert (report["position"], report["cut_off"]) == (await log.position(), "2018-12-01T00:00:00+08:00")
+    found = counts(report)
+    assert (found["received"], found["cohort_closed"]) == ((4, 2, 1), (3, 2, 1))
+    assert (found["backlog"][0], found["on_time"][0], found["dispatches"][0]) == (1, 3, 3)
+    assert rates(report)["COHORT"] == (3, 4)
+    assert rates(report)["on_time_rate"] == (3, 3)
+    (rate,) = (row for row in report["sections"]["rates"] if row["measure"] == "COHORT")
+    assert (rate["year_on_year"], rate["period_on_period"]) == (-25.0, -25.0)
+    (received,) = (row for row in report["sections"]["counts"] if row["measure"] == "received")
+    assert (received["year_on_year"], received["period_on_period"]) == (1.0, 3.0)
+    assert {"received", "COHORT", "period", "as_of"} <= {one["term"] for one in report["definitions"]}
+
+
+async def test_closure_as_of_a_day(anju, told):
+    report = await asked(anju, "closure", *NOVEMBER, "--as-of", "2018-11-05")
+    assert (report["as_of"], report["cut_off"]) == ("2018-11-05", "2018-11-06T00:00:00+08:00")
+    assert counts(report)["received"] == (2, 2, 1)
+    assert rates(report)["COHORT"] == (2, 2)
+
+
+async def test_closure_of_a_part(anju, told):
+    for narrowed, rate in (
+        (("--township", "yuhai"), (2, 3)),
+        (("--site", "shaozhai"), (1, 1)),
+        (("--category", "noise"), (2, 3)),
+        (("--unit", "police-station"), (3, 3)),
+        (("--mechanism", "key_tasks"), (0, 0)),
+    ):
+        report = await asked(anju, "closure", *NOVEMBER, *narrowed)
+        assert rates(report)["COHORT"] == rate
+        assert report["scope"] == {
+            narrowed[0][2:]: narrowed[1].upper() if "key" in narrowed[1] else narrowed[1]
+        }
+
+
+async def test_closure_by_month_and_township(anju, told, tmp_path):
+    arguments = (
+        "closure",
+        "--from",
+        "2018-10-01",
+        "--to",
+        "2018-11-30",
+        "--by",
+        "month",
+        "--group",
+        "township",
+    )
+    report = await asked(anju, *arguments)
+    rows = [
+        (row["from"], row["part"], row["COHORT"]["numerator"], row["COHORT"]["denominator"])
+        for row in report["sections"]["series"]
+    ]
+    assert rows == [
+        ("2018-10-01", "tangxia", 0, 0),
+        ("2018-11-01", "tangxia", 1, 1),
+        ("2018-10-01", "yuhai", 1, 1),
+        ("2018-11-01", "yuhai", 2, 3),
+    ]
+    assert (await anju(*arguments, "-o", tmp_path / "closure.xlsx"))[0] == 0
+    book = openpyxl.load_workbook(tmp_path / "closure.xlsx")
+    (chart,) = book[book.sheetnames[0]]._charts
+    assert (chart.tagname, len(chart.series)) == ("lineChart", 2)
+    sheet = book["By township"]
+    drawn = [[cell.value for (cell,) in sheet[one.val.numRef.f.split("!")[1]]] for one in chart.series]
+    assert drawn == [[None, 1.0], [1.0, 2 / 3]]
+
+
+async def test_closure_of_each_site_names_its_code(anju, told):
+    report = await asked(anju, "closure", *NOVEMBER, "--group", "site")
+    assert [(row["part"], row["received"]) for row in report["sections"]["series"]] == [
+        ("runjinyuan", 3),
+        ("shaozhai", 1),
+    ]
+
+
+async def test_every_count_of_closure_has_its_lineage(anju, told, tmp_path):
+    report = await asked(anju, "closure", *NOVEMBER)
+    for measure, (now, *_) in counts(report).items():
+        if measure not in {"backlog", "repeats", "signed", "handled"}:
+            lineage = await asked(anju, "closure", *NOVEMBER, "--lineage", measure)
+            assert len(lineage["sections"]["lineage"]) == now, measure
+    path = tmp_path / "closed.csv"
+    assert (await anju("closure", *NOVEMBER, "--lineage", "closed", "-o", path))[0] == 0
+    with path.open(newline="", encoding="utf-8") as file:
+        header, *rows = [row for row in csv.reader(file) if row[0] == "lineage"]
+    assert header[1:] == ["incident id", "reported position", "closing position"]
+    assert [(UUID(row[1]).int, int(row[2]) < int(row[3])) for row in rows] == [
+        (5, True),
+        (6, True),
+        (8, True),
+    ]
+
+
 async def test_mediation(anju, told, log):
     report = await asked(anju, "mediation", *NOVEMBER)
     assert report["position"] == await log.position()

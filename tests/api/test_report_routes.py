@@ -42,7 +42,7 @@ def count(response, measure):
 
 
 async def test_each_report_comes_in_each_format(get):
-    for name in ("safety", "mediation", "gates"):
+    for name in ("closure", "safety", "mediation", "gates"):
         told = await get(f"{name}.json")
         assert (told.status_code, told.headers["content-type"]) == (200, "application/json")
         assert told.json()["report"] == name
@@ -101,7 +101,7 @@ async def test_a_long_lineage_is_read_page_by_page(get, monkeypatch):
 
 
 async def test_what_cannot_be_asked_is_a_problem(get):
-    assert "there is no weather.csv: the reports are safety" in refused(
+    assert "there is no weather.csv: the reports are closure" in refused(
         await get("weather.csv"), 404, "NOT_FOUND"
     )
     assert "gates.pdf" in refused(await get("gates.pdf"), 404, "NOT_FOUND")
