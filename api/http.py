@@ -12,6 +12,7 @@ from adapters.database import LOST
 from api import errors
 from api.bootstrap import System
 from api.graphql import schema
+from api.reports import routes as reports
 
 PATIENCE = 3.0
 """Seconds for the database to answer a question about its health."""
@@ -31,6 +32,7 @@ def application(system: System) -> FastAPI:
     app.state.system = system
     errors.handle_errors(app)
     schema.mount(app)
+    reports.mount(app)
 
     @app.get("/", include_in_schema=False)
     async def index() -> HTMLResponse:

@@ -25,6 +25,7 @@ from domain.incident_events import (
     Source,
 )
 from domain.lifecycle import advance, require_aware, require_state, require_text
+from domain.mechanisms import JointMechanism
 from domain.observation import require_code, require_sha256
 from domain.people import Person, Role
 from domain.personal import Personal
@@ -91,6 +92,7 @@ class Incident(Aggregate):
     EvidenceAttached = events.EvidenceAttached
     Commented = events.Commented
     DisputeOpened = events.DisputeOpened
+    MechanismTagged = events.MechanismTagged
     Created = events.Reported
 
     state: IncidentState
@@ -138,6 +140,7 @@ class Incident(Aggregate):
         self.duplicates: frozenset[UUID] = frozenset()
         self.evidence: frozenset[str] = frozenset()
         self.disputes: frozenset[UUID] = frozenset()
+        self.mechanism: JointMechanism | None = None
         self.closed_at: datetime | None = None
 
     @classmethod
@@ -476,6 +479,12 @@ class Incident(Aggregate):
         if dispute_id in self.disputes:
             raise RuleError(f"dispute {dispute_id} is linked to this incident already")
         advance(self, self.DisputeOpened, by=by, at=at, dispute_id=dispute_id)
+
+    def tag_mechanism(self, *, by: Person, at: datetime, mechanism: JointMechanism) -> None:
+        """六联: say under which joint mechanism the units work on it."""
+        if mechanism is self.mechanism:
+            raise RuleError(f"this incident is tagged {mechanism} already")
+        advance(self, self.MechanismTagged, by=by, at=at, mechanism=mechanism)
 
     def pass_deadline(self, *, by: Person, at: datetime, name: str) -> None:
         """超期: the deadline `name` has passed. What the lead unit should have handled goes up a level by itself, if there is one."""

@@ -12,6 +12,7 @@ from eventsourcing.domain import Aggregate
 
 from domain.deadlines import Timed, Urgency
 from domain.lifecycle import Step
+from domain.mechanisms import JointMechanism
 from domain.personal import Personal
 
 if TYPE_CHECKING:
@@ -514,3 +515,14 @@ class DisputeOpened(Event):
 
     def apply(self, aggregate: Incident) -> None:
         aggregate.disputes = aggregate.disputes | {self.dispute_id}
+
+
+class MechanismTagged(Event):
+    """六联: it is worked on under one of the six joint mechanisms; the last tag counts."""
+
+    TOPIC = "incident.mechanism_tagged"
+    FROM = KEPT
+    mechanism: JointMechanism
+
+    def apply(self, aggregate: Incident) -> None:
+        aggregate.mechanism = self.mechanism

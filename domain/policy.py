@@ -115,6 +115,7 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "incident.attach_evidence": _CASE_WORKERS,
         "incident.comment": _CASE_WORKERS,
         "incident.open_dispute": frozenset({R.INTAKE, R.DISPATCHER, R.MEDIATOR}),
+        "incident.tag_mechanism": _SHIFT_LEADERS,
         "key.destroy": frozenset({R.PRIVACY_OFFICER}),
         "key.place_hold": frozenset({R.PRIVACY_OFFICER, R.INVESTIGATOR}),
         "key.lift_hold": frozenset({R.PRIVACY_OFFICER, R.INVESTIGATOR}),

@@ -72,24 +72,29 @@ def driven(incident, steps, *, every=timedelta(hours=1)):
     return incident
 
 
-def interleaved(random, site, count, *, start=NOW, steps=30):
+def interleaved(random, site, count, *, start=NOW, steps=30, first_number=0):
     """Events of `count` incidents, taken in turns at random: a request for each event, as many people at once would make them."""
-    made = [reported(n, site, start + timedelta(minutes=random.randrange(9_000))) for n in range(count)]
-    return lived(random, made, steps=steps)
+    made = [
+        reported(first_number + n, site, start + timedelta(minutes=random.randrange(9_000)))
+        for n in range(count)
+    ]
+    return lived(random, made, steps=steps, first_number=first_number)
 
 
-def lived(random, incidents, *, steps=30, late=False):
+def lived(random, incidents, *, steps=30, late=False, first_number=0):
     """What becomes of `incidents`, as `interleaved`. late: deadlines that have passed by then are noticed before each step."""
     todo = [incident for incident in incidents for _ in range(random.randrange(steps))]
     random.shuffle(todo)
-    requests = [request(incident, n) for n, incident in enumerate(incidents)]
+    requests = [request(incident, n) for n, incident in enumerate(incidents, start=first_number)]
     for incident in todo:
         later = incident.modified_on + timedelta(minutes=random.randrange(-30, 600))
         for due in incident.deadlines if late else ():
             incident.pass_deadline(by=person(Role.DEVICE), at=later, name=due.name)
         wander(random, incident, later, [one for one in incidents if one is not incident])
         changed = [one for one in incidents if one.pending_events]  # a merger changes two
-        requests += [request(one, number) for number, one in enumerate(changed, start=len(requests))]
+        requests += [
+            request(one, number) for number, one in enumerate(changed, start=first_number + len(requests))
+        ]
     return requests
 
 

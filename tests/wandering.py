@@ -8,6 +8,7 @@ from given import person
 
 from domain import policy
 from domain.errors import AnjuError
+from domain.mechanisms import JointMechanism
 from domain.people import Role
 
 UNITS = ("police-station", "water", "housing")
@@ -53,6 +54,7 @@ ARGUMENTS = {
     "sha256": lambda random, *_: f"{random.randrange(4):064x}",
     "photo_sha256": lambda random, *_: f"{random.randrange(4):064x}",
     "media_type": lambda *_: "image/jpeg",
+    "mechanism": lambda random, *_: random.choice(list(JointMechanism)),
     "dispute_id": lambda random, *_: UUID(int=random.randrange(4)),
 }
 """What a command is given for each of its parameters; sensible most of the time."""

@@ -191,6 +191,7 @@ class Mutation:
     attach_evidence = command(Incident, Incident.attach_evidence)
     comment_on_incident = command(Incident, Incident.comment)
     open_dispute = command(Incident, Incident.open_dispute)
+    tag_mechanism = command(Incident, Incident.tag_mechanism)
 
     @strawberry.mutation(
         description="A new site of the programme; its code is its name for ever.",

@@ -24,6 +24,7 @@ from incidents import (
 
 from domain.errors import InvalidError, RuleError
 from domain.incident import BEST, KEPT, REOPENING_WINDOW, IncidentState
+from domain.mechanisms import JointMechanism
 from domain.people import Role
 
 S = IncidentState
@@ -209,8 +210,12 @@ def open_dispute(incident, dispute=7):
     incident.open_dispute(by=INTAKE, at=NOW, dispute_id=UUID(int=dispute))
 
 
+def tag(incident, mechanism=JointMechanism.PUBLIC_SECURITY):
+    incident.tag_mechanism(by=DISPATCHER, at=NOW, mechanism=mechanism)
+
+
 @pytest.mark.parametrize("state", KEPT)
-def test_evidence_comments_and_disputes_are_added_as_long_as_it_is_kept_and_it_stays_where_it_is(state):
+def test_evidence_comments_disputes_and_tags_are_added_as_long_as_it_is_kept_and_it_stays_where_it_is(state):
     incident = in_state(state)
     attach(incident)
     attach(incident, "b" * 64)
@@ -218,14 +223,17 @@ def test_evidence_comments_and_disputes_are_added_as_long_as_it_is_kept_and_it_s
     comment(incident)
     open_dispute(incident)
     open_dispute(incident, 8)
+    tag(incident)
+    tag(incident, JointMechanism.KEY_TASKS)
     assert incident.state is state
     assert incident.evidence == {PICTURE, "b" * 64}
     assert incident.disputes == {UUID(int=7), UUID(int=8)}
+    assert incident.mechanism is JointMechanism.KEY_TASKS
     assert replayed(incident) == incident
 
 
 @pytest.mark.parametrize("state", NOT_KEPT)
-@pytest.mark.parametrize("add", [attach, comment, open_dispute])
+@pytest.mark.parametrize("add", [attach, comment, open_dispute, tag])
 def test_nothing_is_added_to_what_is_archived_rejected_or_merged(add, state):
     incident = in_state(state)
     version = incident.version
@@ -242,3 +250,13 @@ def test_the_same_evidence_is_attached_once_and_the_same_dispute_linked_once():
         attach(incident)
     with pytest.raises(RuleError, match="dispute 00000000-0000-0000-0000-000000000007 is linked to this"):
         open_dispute(incident)
+
+
+def test_the_same_tag_is_given_once_and_another_one_replaces_it():
+    incident = reported()
+    tag(incident)
+    with pytest.raises(RuleError, match="is tagged PUBLIC_SECURITY already"):
+        tag(incident)
+    tag(incident, JointMechanism.KEY_TASKS)
+    tag(incident)
+    assert incident.mechanism is JointMechanism.PUBLIC_SECURITY

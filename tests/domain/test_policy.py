@@ -101,6 +101,7 @@ EXPECTED = {
     "incident.sign":                " .   .   .   x   x   .   .   .   .   .   .   .   .   .   .   . ",
     "incident.start_handling":      " .   .   .   x   x   .   .   .   .   .   .   .   .   .   .   . ",
     "incident.supervise":           " .   .   .   .   .   .   x   .   .   .   .   .   .   .   .   . ",
+    "incident.tag_mechanism":       " .   .   x   .   .   .   x   .   .   .   .   .   .   .   .   . ",
     "incident.unmerge":             " .   x   .   .   .   .   x   .   .   .   .   .   .   .   .   . ",
     "incident.unpark":              " .   .   x   .   .   .   x   .   .   .   .   .   .   .   .   . ",
     "incident.verify":              " .   .   .   .   .   x   .   .   .   .   .   .   .   .   .   . ",

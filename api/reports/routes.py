@@ -1,0 +1,110 @@
+"""GET /api/reports/NAME.FORMAT: the reports for programs and browsers, as far as the person asking may see."""
+
+from collections.abc import Iterator
+from datetime import date
+from tempfile import TemporaryFile
+from typing import IO, Annotated
+
+from fastapi import FastAPI, Path, Query, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.graphql.context import Context, context_getter
+from api.reports import sources
+from api.reports.asked import Asked, Name, Where
+from api.reports.files import MEDIA, Format, write
+from api.reports.produce import produce
+from domain.errors import NotFoundError
+from domain.mechanisms import JointMechanism
+from projections.period import Grain, Period
+
+_CHUNK = 1 << 16
+_BASE = "/api/reports"
+
+
+class Parameters(BaseModel):
+    """What is asked, as the options of `anju report`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    from_: date = Field(alias="from", description="The first day.")
+    to: date = Field(description="The last day, included.")
+    as_of: date | None = Field(None, description="Only what was done by the end of this day counts.")
+    township: str | None = None
+    site: str | None = Field(None, description="Its code.")
+    category: str | None = None
+    unit: str | None = None
+    mechanism: JointMechanism | None = None
+    by: Grain | None = Field(None, description="A row for each of these.")
+    group: str | None = Field(None, description="A row for each TOWNSHIP, SITE, CATEGORY, UNIT, ..")
+    lineage: str | None = Field(None, description="List what this count was counted from.")
+    bom: bool = Field(False, description="Begin CSV so that spreadsheets read it as UTF-8.")
+
+
+def mount(app: FastAPI) -> None:
+    """Serve the reports."""
+    names = [name.value for name in Name]
+    formats = [how.value for how in MEDIA]
+
+    @app.get(
+        f"{_BASE}/{{report}}.{{how}}",
+        tags=["reports"],
+        summary="The figures of a period, with their definitions",
+        response_class=StreamingResponse,
+        responses={200: {"content": {media.split(";")[0]: {} for media in MEDIA.values()}}},
+    )
+    async def report(
+        request: Request,
+        report: Annotated[str, Path(json_schema_extra={"enum": names})],
+        how: Annotated[str, Path(json_schema_extra={"enum": formats})],
+        parameters: Annotated[Parameters, Query()],
+    ) -> StreamingResponse:
+        if report not in names or how not in formats:
+            raise NotFoundError(
+                f"there is no {report}.{how}: the reports are {', '.join(names)}, as {', '.join(formats)}"
+            )
+        return await _answer(context_getter(request), Name(report), Format(how), parameters)
+
+
+async def _answer(context: Context, name: Name, how: Format, given: Parameters) -> StreamingResponse:
+    person = context.allow("read.figures")
+    if given.lineage is not None:
+        context.allow("read.incidents")  # it names them
+    asked = Asked(
+        name=name,
+        period=Period(given.from_, given.to),
+        now=context.system.now(),
+        scope=person.scope,
+        where=Where(
+            township=given.township,
+            site=given.site,
+            category=given.category,
+            unit=given.unit,
+            mechanism=given.mechanism,
+        ),
+        as_of=given.as_of,
+        by=given.by,
+        group=given.group,
+    )
+    build = sources.builder(given.lineage)
+    file = TemporaryFile()  # noqa: SIM115  (closed when it is sent: until it is whole, an error can still be told)
+    try:
+        await produce(context.system.pool, build, asked, lambda made: write(made, how, file, bom=given.bom))
+    except BaseException:
+        file.close()
+        raise
+    size = file.tell()
+    period = f"{asked.period.start}-{asked.period.end}"
+    headers = {
+        "Content-Length": str(size),
+        "Content-Disposition": f'attachment; filename="{name}-{period}.{how}"',
+        "Cache-Control": "no-store",
+    }
+    return StreamingResponse(_sent(file), headers=headers, media_type=MEDIA[how])
+
+
+def _sent(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        while chunk := file.read(_CHUNK):
+            yield chunk
