@@ -24,7 +24,7 @@ from projections.alarms import (
     lineage,
     listed,
 )
-from projections.period import Period, day_of
+from projections.period import Period, day_of, midnight
 from projections.question import Question
 from projections.runner import catch_up
 
@@ -182,6 +182,22 @@ async def test_an_acknowledgement_by_a_clock_that_ran_back_took_no_time(log, poo
     async with pool.acquire() as connection:
         figures = await alarm_figures(connection, Question(period=Period(FIRST, FIRST), now=NOW))
     assert figures.median_seconds_to_acknowledge == 0
+
+
+async def test_as_of_a_day_an_alarm_has_the_verdict_it_had_then_and_counts_on_the_day_it_tripped(log, pool):
+    late = judged(tripped(0, midnight(FIRST)), "find_false", DAY, cause=FalseCause.ANIMAL)
+    await append(log, [late])
+    await catch_up(PROJECTION, pool, log)
+    async with pool.acquire() as connection:
+        shown = []
+        for start, as_of in ((-1, 1), (0, -1), (0, 0), (0, 1), (1, 1)):
+            day = FIRST + start * DAY
+            question = Question(period=Period(day, day), now=NOW, as_of=FIRST + as_of * DAY)
+            figures = await alarm_figures(connection, question)
+            rows = await lineage(connection, question, first=9, after=0)
+            shown.append((figures.tripped, figures.false, [row["verdict"] for row in rows]))
+            assert (figures.median_seconds_to_acknowledge is None) == (not figures.false)
+    assert shown == [(0, 0, []), (0, 0, []), (1, 0, [None]), (1, 1, ["FALSE"]), (0, 0, [])]
 
 
 @pytest.fixture

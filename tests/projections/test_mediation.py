@@ -18,7 +18,7 @@ from domain.people import CITY, Scope
 from projections import disputes
 from projections.disputes import PROJECTION, DisputeFilter
 from projections.mediation import Mediation, MediationGroup, lineage, mediation, mediation_by
-from projections.period import Period, day_of
+from projections.period import Period, day_of, midnight
 from projections.question import Question
 from projections.runner import catch_up
 
@@ -265,6 +265,34 @@ async def test_as_of_a_day_only_what_was_done_by_its_end_counts(pool, story):
             figures = await mediation(connection, as_of)
             shown.append((figures.accepted, figures.agreed, figures.failed, figures.withdrawn))
     assert shown == [(0, 0, 0, 0), (5, 0, 0, 0), (5, 1, 0, 1), (5, 1, 0, 1), (5, 2, 0, 1), (5, 2, 1, 1)]
+
+
+async def test_as_of_a_day_the_lineage_has_no_step_that_was_done_later(pool, story):
+    async with pool.acquire() as connection:
+        known = [
+            await lineage(
+                connection,
+                Question(period=TODAY.period, now=NOW, as_of=FIRST + days * DAY),
+                first=9,
+                after=0,
+            )
+            for days in (1, 2, 6)
+        ]
+    assert [
+        [sum(row[column] is not None for row in rows) for column in ("agreed_position", "failed_position")]
+        for rows in known
+    ] == [[0, 0], [1, 0], [2, 1]]
+
+
+async def test_what_is_accepted_when_a_day_begins_is_accepted_on_that_day(log, pool):
+    await append(log, [opened(0, midnight(FIRST))])
+    await catch_up(PROJECTION, pool, log)
+    async with pool.acquire() as connection:
+        counted = [
+            (await mediation(connection, Question(period=Period(day, day), now=NOW))).accepted
+            for day in (FIRST - DAY, FIRST, FIRST + DAY)
+        ]
+    assert counted == [0, 1, 0]
 
 
 async def test_a_dispute_counts_for_the_mediator_who_has_it_now_and_then_for_who_had_it(log, pool):
