@@ -5,6 +5,7 @@ nothing is told twice.
 """
 
 import asyncio
+import gc
 import multiprocessing
 import signal
 import time
@@ -172,6 +173,7 @@ async def _append(log: EventLog, requests: Sequence[Request]) -> None:
 def _process(year: Year, settings: Settings, part: int, sender: Connection) -> None:
     """One of the processes: says how far it is, and in the end what it told, or why it could not. It ends with who started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
+    gc.disable()  # incidents make no cycles: it would look at a day's events time and again, for a seventh of our time
 
     async def main() -> Told:
         async with system(settings, with_bus=False) as running:

@@ -8,6 +8,8 @@ import argparse
 import asyncio
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 from itertools import count, groupby
 from operator import itemgetter
 from pathlib import Path
@@ -38,7 +40,12 @@ SEEDS = count(1)
 
 
 def next_year(events: int) -> Year:
-    return plan_year(load_scenario(), part=max(1, WHOLE // events), seed=next(SEEDS))
+    """So much of the year, in days as long as its own."""
+    part = max(1, WHOLE // events)
+    year = plan_year(load_scenario(), part=part, seed=next(SEEDS))
+    start, end = map(date.fromisoformat, year.facts["platform"]["period"])
+    period = [start.isoformat(), (start + (end - start) / part).isoformat()]
+    return replace(year, facts={**year.facts, "platform": {**year.facts["platform"], "period": period}})
 
 
 async def memory(log: PostgresLog, events: int) -> Row:
