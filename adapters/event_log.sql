@@ -15,8 +15,11 @@ select 'request', request_id, min(notification_id), max(notification_id), array_
 select append_events($1, $2, $3, $4, $5, $6, $7, $8)
 
 -- name: find_request
-select min(notification_id) as first, max(notification_id) as last
-  from events where request_id = $1 and ($2::uuid is null or originator_id = $2)
+-- Materialized: else the smallest position is looked for from the first one on, through the whole log.
+with found as materialized (
+    select notification_id from events where request_id = $1 and ($2::uuid is null or originator_id = $2)
+)
+select min(notification_id) as first, max(notification_id) as last from found
 
 -- name: load
 -- One aggregate. The category says in which partition it lies: the others are not looked into.

@@ -90,6 +90,9 @@ def _model_progress(bar: Progress) -> model_files.Progress:
 @app.command()
 def demo(
     *,
+    full: Annotated[
+        bool, typer.Option("--full", help="Tell the story's whole year: 351,129 incidents, some minutes.")
+    ] = False,
     headless_check: Annotated[
         bool,
         typer.Option(
@@ -100,9 +103,12 @@ def demo(
 ) -> None:
     """Start everything on this machine, drive the Rui'an scenario through it, and stay up until Ctrl-C."""
     from api import demo as demonstration
+    from api.scenario import load_scenario
+    from api.year.plan import plan_year
 
     settings = configured(port=port)
-    raise SystemExit(_run(demonstration.run(settings, out, stay=not headless_check)))
+    year = plan_year(load_scenario()) if full else None
+    raise SystemExit(_run(demonstration.run(settings, out, stay=not headless_check, year=year)))
 
 
 @app.command()

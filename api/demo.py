@@ -1,6 +1,8 @@
-"""The demonstration: the whole system in one process group, a photograph through the bus, a year's sample, and the figures back."""
+"""The demonstration: the whole system in one process group, a photograph through the bus, a year or a sample of it, and the figures back."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,15 +16,19 @@ from rich.table import Table
 from adapters.embedded import embedded_services
 from adapters.migrate import migrate
 from adapters.verify import Verdict, verify
-from api import timers
+from api import full_year, timers
 from api.bootstrap import System, face_finder, system
+from api.console import counting
 from api.http import application
 from api.scenario import PHOTO_AT, PHOTO_GATE, STAFF, Loaded, load, load_scenario, long_way
 from api.serving import first_of, serving, until_signalled
 from api.settings import Settings
 from api.workers import work
+from api.year.plan import Year, plan_year
 from domain.errors import AnjuError, UnavailableError
 from domain.people import Role
+from projections import runner
+from projections.all import PROJECTIONS
 from recognition.models import Progress
 from recognition.observe import observe
 
@@ -56,52 +62,95 @@ class Check:
         return self.put_in == self.came_back
 
 
-async def run(settings: Settings, console: Console, *, stay: bool) -> int:
-    """The exit code: 0 if everything that came back is what was put in.
+async def run(settings: Settings, console: Console, *, stay: bool, year: Year | None = None) -> int:
+    """The exit code: 0 if everything that came back is what was put in. year: told after the sample; one that was begun is always finished.
 
     Stopping it is its proper end, unless it was to `stay` no longer than its check: then nothing was proved.
     """
-    code = await until_signalled(_demonstrate(settings, console, stay=stay))
+    code = await until_signalled(_demonstrate(settings, console, stay=stay, year=year))
     if code is None:
         console.print("stopped: nothing that was started here is left running")
         return 0 if stay else 1
     return code
 
 
-async def _demonstrate(settings: Settings, console: Console, *, stay: bool) -> int:
+async def _demonstrate(settings: Settings, console: Console, *, stay: bool, year: Year | None) -> int:
     async with AsyncExitStack() as stack:
         settings = await _services(settings, console, stack)
         revision = (await asyncio.to_thread(migrate, settings.require_database_url))[1]
         console.print(f"✓ schema {revision}")
         running = await stack.enter_async_context(system(settings))
         url = await stack.enter_async_context(serving(application(running), settings.host, settings.port))
+        loaded = await _tell(running, console, year)
         workers = asyncio.create_task(work(running, ingesting=True, projecting=True), name="workers")
-        story = asyncio.create_task(_tell(running, url, console, stay=stay), name="story")
+        story = asyncio.create_task(_check(running, url, console, loaded, stay=stay), name="story")
         await first_of(story, workers)  # workers end only with an error
         return story.result()
 
 
-async def _tell(running: System, url: str, console: Console, *, stay: bool) -> int:
+async def _tell(running: System, console: Console, year: Year | None) -> Loaded:
+    """What the log has now. The read models are made after it: that is faster than while it grows."""
+    scenario = load_scenario()
+    if year is None and await full_year.begun(whole := plan_year(scenario), running.log):
+        year = whole
     with console.status("the Rui'an scenario") as status:
         loaded = await load(
-            load_scenario(),
+            scenario,
             running.log,
             lambda n, of: status.update(f"the Rui'an scenario: incident {n} of {of}"),
         )
     console.print(
         f"✓ {loaded.reported} synthetic incidents driven through their commands, {loaded.closed} to closure"
     )
+    if year is None:
+        return loaded
+    await full_year.build_sites(year, running.log)
+    with counting("the story's year") as progress:
+        told = await full_year.tell_year(year, running.settings, progress)
+    console.print(
+        f"✓ the story's year: {told.incidents:,} synthetic incidents, {told.events:,} events in {told.seconds:.1f} s, "
+        f"{told.rate:,.0f} events a second"
+    )
+    console.print(
+        f"  beside them, on neither side of the rate: {year.rejected:,} rejected, {year.merged:,} merged; and "
+        f"{sum(year.criminal_cases.values())} criminal cases of the years before"
+    )
+    return Loaded(loaded.reported + year.reported, loaded.closed + year.closed, await running.log.position())
+
+
+async def _check(running: System, url: str, console: Console, loaded: Loaded, *, stay: bool) -> int:
+    began = time.perf_counter()
+    with counting("the read models") as progress:
+        await _caught_up(running, progress)
+    console.print(f"✓ the read models are up with the log after {time.perf_counter() - began:.1f} s")
     with console.status("recognising a photograph") as status:
         faces = await _recognise(running, lambda what, *_: status.update(f"fetching {what}"))
     console.print(f"✓ {faces} faces found in {PHOTO.name} and published for {PHOTO_GATE}")
     checks, verdict = await _read_back(running, url, loaded, faces)
     console.print(_table(checks, verdict))
+    reported, closed, percent = (check.came_back for check in checks[1:])
+    console.print(f"[bold]办结率 {closed:,} / {reported:,} = {percent} %[/bold]", highlight=False)
     if stay:
         _invite(console, running, url)
         await timers.run(
             running.pool, running.log, running.now
         )  # until Ctrl-C; not before, for the story is of 2018
     return 0 if verdict.holds and all(check.holds for check in checks) else 1
+
+
+async def _caught_up(running: System, progress: Callable[[int, int], None]) -> None:
+    """Wait until every projection is where the log is now. UnavailableError if one has stopped."""
+    last = await running.log.position()
+    while True:
+        async with running.pool.acquire() as connection:
+            found = {row["name"]: row for row in await runner.statuses(connection)}
+        if stopped := [name for name, row in found.items() if name in PROJECTIONS and row["error"]]:
+            raise UnavailableError(f"the read model {stopped[0]} has stopped: {found[stopped[0]]['error']}")
+        slowest = min(found[name]["position"] if name in found else 0 for name in PROJECTIONS)
+        progress(slowest, last)
+        if slowest >= last:
+            return
+        await asyncio.sleep(0.1)
 
 
 async def _services(settings: Settings, console: Console, stack: AsyncExitStack) -> Settings:

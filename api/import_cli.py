@@ -17,7 +17,7 @@ import uvloop
 from api.bootstrap import System, system, wall_clock
 from api.console import AsJson, configured, counting, err, out, print_json
 from api.import_file import Record, count_lines, records
-from api.importing import COLUMNS, REPORT, ROUNDS, STEPS, Import, require_cell
+from api.importing import AFTER, COLUMNS, REPORT, ROUNDS, STEPS, Import, require_cell
 from domain import policy
 from domain.errors import AnjuError, ConflictError, InvalidError, NotFoundError, UnavailableError
 from domain.people import CITY, Person, Role
@@ -39,7 +39,7 @@ _HELP = f"""Import the incidents of FILE (.csv with a header, or .jsonl), one a 
 Rows that break a rule go to FILE.rejected with the reason, and the rest is imported; then the exit code is 1. Run again, nothing is
 imported twice, and what was interrupted is completed.
 
-Columns: {", ".join(REPORT)}; and for each step it went through {", ".join(c for step in STEPS for c in step.columns.values())}. What came after
+Columns: {", ".join(REPORT)}; and for each step it went through {", ".join(c for step in (*STEPS, *AFTER) for c in step.columns.values())}. What came after
 a failed verification stands in columns ending in _2 to _{ROUNDS}, such as feedback_at_2. docs/import.md describes each.
 """
 

@@ -64,8 +64,21 @@ class Step:
         return takes_limits(self.method)
 
 
+def _number(text: str, column: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidError(f"{column} is {text!r}: write a whole number")
+    return int(text)
+
+
 STEPS = (
+    Step("rejected", Incident.reject, Role.INTAKE, arguments={"reason": _as_it_is}),
     Step("accepted", Incident.accept, Role.INTAKE),
+    Step(
+        "spot",
+        Incident.close_on_the_spot,
+        Role.GRID_WORKER,
+        arguments={"photo_sha256": _as_it_is, "note": _as_it_is},
+    ),
     Step("dispatched", Incident.dispatch, Role.DISPATCHER, arguments={"lead_unit": _as_it_is}),
     Step("signed", Incident.sign, Role.UNIT_HANDLER, of_unit=True),
     Step("started", Incident.start_handling, Role.UNIT_HANDLER, of_unit=True),
@@ -75,11 +88,14 @@ STEPS = (
     Step("verified", Incident.verify, Role.VERIFIER, arguments={"passed": _yes_or_no, "note": _as_it_is}),
 )
 """In the order in which an incident goes through them."""
+AFTER = (Step("evaluated", Incident.evaluate, Role.INTAKE, arguments={"rating": _number, "note": _as_it_is}),)
+"""What may follow its closing."""
 ROUNDS = 9
 """Rounds that a row can tell of: a failed verification 返工 begins the next."""
 WALK = (
     *STEPS,
     *(replace(step, round=number) for number in range(2, ROUNDS + 1) for step in STEPS[-2:]),
+    *AFTER,
 )
 """Every step that a row can tell of."""
 

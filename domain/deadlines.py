@@ -126,12 +126,13 @@ class Limits:
         self, step: str, start: datetime, *, category: str, urgency: Urgency, township: str, of: str = ""
     ) -> Deadline:
         """The deadline of `step` that begins at `start`; it is called `step`, or `step:of`. InvalidError if no limit fits."""
-        given = {"category": category, "urgency": urgency, "township": township}
         fits = [
             limit
             for limit in self.limits
             if limit.step == step
-            and all(getattr(limit, name) in (None, value) for name, value in given.items())
+            and limit.category in (None, category)
+            and limit.urgency in (None, urgency)
+            and limit.township in (None, township)
         ]
         if not fits:
             raise InvalidError(

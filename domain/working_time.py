@@ -23,6 +23,7 @@ _STRETCHES = tuple(
     tuple(timedelta(hours=edge.hour, minutes=edge.minute) for edge in stretch) for stretch in HOURS
 )
 """HOURS, as time since midnight."""
+_NEXT = timedelta(days=1)
 
 
 @cache
@@ -34,21 +35,29 @@ def is_working_day(day: date) -> bool:
         return day.weekday() < 5  # noqa: PLR2004  (Saturday)
 
 
+@cache
+def office_hours(day: date) -> tuple[tuple[datetime, datetime], ...]:
+    """From when to when offices are open on `day`, in ZONE; empty if they are not."""
+    if not is_working_day(day):
+        return ()
+    return tuple(
+        (datetime.combine(day, opens, ZONE), datetime.combine(day, closes, ZONE)) for opens, closes in HOURS
+    )
+
+
 def after_working_time(start: datetime, amount: timedelta) -> datetime:
     """When `amount` (more than zero) of working time has passed since `start`; in UTC, at the end of the last working minute."""
     left, moment = amount, start.astimezone(ZONE)
     day = moment.date()
     while True:
-        if is_working_day(day):
-            for opens, closes in HOURS:
-                begin = max(moment, datetime.combine(day, opens, ZONE))
-                end = datetime.combine(day, closes, ZONE)
-                if begin >= end:
-                    continue
-                if left <= end - begin:
-                    return (begin + left).astimezone(start.tzinfo)
-                left -= end - begin
-        day += timedelta(days=1)
+        for opens, closes in office_hours(day):
+            if moment >= closes:
+                continue
+            begin = max(moment, opens)
+            if left <= closes - begin:
+                return (begin + left).astimezone(start.tzinfo)
+            left -= closes - begin
+        day += _NEXT
 
 
 def working_time(start: datetime, end: datetime) -> timedelta:

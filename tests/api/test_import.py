@@ -143,6 +143,36 @@ def test_a_row_tells_of_rounds_of_rework():
     assert (closed.state, closed.round, closed.handlers) == (IncidentState.CLOSED, 2, {"h4", "h5"})
 
 
+UNDISPATCHED = dict.fromkeys(
+    name for name in told() if name.startswith(("dispatched", "signed", "started", "feedback", "verified"))
+)
+
+
+def test_a_row_tells_of_a_rejection_a_closing_on_the_spot_and_an_evaluation():
+    rejection = {
+        "rejected_at": "2018-01-01T09:30:00+08:00",
+        "rejected_by": "i3",
+        "rejected_reason": "不属受理范围",
+    }
+    rejected = incident(**UNDISPATCHED, accepted_at=None, accepted_by=None, **rejection)
+    assert rejected.state is IncidentState.REJECTED
+    spot = {
+        "spot_at": "2018-01-02T08:00:00+08:00",
+        "spot_by": "w17",
+        "spot_photo_sha256": "a" * 64,
+        "spot_note": "已清理",
+    }
+    evaluation = {
+        "evaluated_at": "2018-01-03T08:00:00+08:00",
+        "evaluated_by": "i3",
+        "evaluated_rating": "5",
+        "evaluated_note": "满意",
+    }
+    evaluated = incident(**UNDISPATCHED, **spot, **evaluation)
+    assert (evaluated.state, evaluated.handlers) == (IncidentState.EVALUATED, {"w17"})
+    assert incident(**evaluation).state is IncidentState.EVALUATED
+
+
 def test_what_is_due_follows_the_time_limits_of_the_place():
     place = replace(HISTORY, limits=LIMITS)
     request = place.request(told(verified_passed="false", verified_note="still loud"), SITE)
@@ -194,6 +224,19 @@ def test_without_a_time_of_its_own_the_matter_happened_when_it_was_reported():
         ({"verified_by": "h4"}, "h4 handled this incident"),
         ({"verified_passed": "yes"}, "verified_passed is 'yes': write true or false"),
         ({"verified_note": None}, "verified_note is empty"),
+        (
+            {"rejected_at": "2018-01-01T02:00:00Z", "rejected_by": "i3", "rejected_reason": "x"},
+            "incident.accepted is refused: the incident is REJECTED",
+        ),
+        (
+            {
+                "evaluated_at": "2018-01-02T08:00:00Z",
+                "evaluated_by": "i3",
+                "evaluated_rating": "很好",
+                "evaluated_note": "x",
+            },
+            "evaluated_rating is '很好': write a whole number",
+        ),
         (
             {"feedback_at_2": "2018-01-02T08:00:00Z", "feedback_by_2": "h4", "feedback_result_2": "x"},
             "the incident is CLOSED",
