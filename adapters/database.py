@@ -1,6 +1,6 @@
 """Connections to PostgreSQL: always as the role `anju_app`, whoever logged in, so that the database keeps its own rules."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -74,14 +74,16 @@ async def connect_as_login(database_url: str) -> asyncpg.Connection:
         )
 
 
-def create_pool(database_url: str, *, largest: int = 20) -> asyncpg.Pool:
-    """A pool, to be awaited or entered."""
+def create_pool(
+    database_url: str, *, largest: int = 20, settings: Mapping[str, str] | None = None
+) -> asyncpg.Pool:
+    """A pool, to be awaited or entered; `settings` of its sessions beside ours."""
     return asyncpg.create_pool(
         database_url,
         connect=_connect,
         min_size=1,
         max_size=largest,
-        server_settings=_SETTINGS,
+        server_settings={**_SETTINGS, **(settings or {})},
         timeout=CONNECT_TIMEOUT,
         command_timeout=STATEMENT_TIMEOUT,
     )

@@ -112,9 +112,10 @@ class PostgresLog:
         topics: frozenset[str] | None = None,
         *,
         categories: frozenset[str] | None = None,
+        opened: bool = True,
     ) -> Page:
         rows, through = await self._rows(after, limit, _topics(topics, categories))
-        return Page(await self._entries(rows), through)
+        return Page(await self._entries(rows, opened=opened), through)
 
     async def entries(
         self,

@@ -5,14 +5,17 @@ from pathlib import Path
 
 import asyncpg
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi_offline import FastAPIOffline
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from adapters.database import LOST
+from adapters.database import LOST, refusals
 from api import errors
 from api.bootstrap import System
 from api.graphql import schema
+from api.metrics import exposition
 from api.reports import routes as reports
+from projections.status import statuses
 
 PATIENCE = 3.0
 """Seconds for the database to answer a question about its health."""
@@ -57,6 +60,13 @@ def application(system: System) -> FastAPI:
         return JSONResponse(
             {"status": "ok" if ready else "unavailable", "checks": checks}, 200 if ready else 503
         )
+
+    @app.get("/metrics", tags=["health"], summary="Measurements, in the text format of Prometheus")
+    async def metrics() -> Response:
+        position = await system.log.position()
+        with refusals("the metrics cannot be read"):
+            rows = await statuses(system.pool)
+        return Response(exposition(position, rows), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return app
 

@@ -85,10 +85,12 @@ class EventLog(Protocol):
         topics: frozenset[str] | None = None,
         *,
         categories: frozenset[str] | None = None,
+        opened: bool = True,
     ) -> Page:
         """The next events of `topics` (or `categories`; None: all) beyond `after`, in order and at most `limit`.
 
-        A page may be empty although there is more: the log is at its end when `through` is `after`. CorruptError at a gap.
+        A page may be empty although there is more: the log is at its end when `through` is `after`. Not `opened`: what is
+        personal stays sealed. CorruptError at a gap.
         """
 
     async def position(self) -> int:

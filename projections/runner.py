@@ -56,11 +56,25 @@ class Tail(Protocol):
         """Return when `name` ("log") is known to have passed position `beyond`, or after `timeout` seconds."""
 
 
+class OutdatedError(UnavailableError):
+    """The tables are of another version of the projection than this program's."""
+
+
+class StoppedError(CorruptError):
+    """The event after `position` cannot be folded; the message names it."""
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+
+
 async def run(projection: Projection, pool: asyncpg.Pool, log: EventLog, tail: Tail) -> None:
-    """Fold until cancelled. An event that cannot be folded stops this projection, and its name and position are recorded."""
+    """Fold until cancelled. StoppedError, which is recorded too; OutdatedError."""
     while True:
         try:
             position = await catch_up(projection, pool, log)
+        except OutdatedError:
+            raise
         except (UnavailableError, *PASSING) as error:
             logger.warning("projection %s waits: %s", projection.name, error)
             await asyncio.sleep(POLL)
@@ -68,34 +82,91 @@ async def run(projection: Projection, pool: asyncpg.Pool, log: EventLog, tail: T
             await tail.wait("log", position, POLL)
 
 
-async def catch_up(projection: Projection, pool: asyncpg.Pool, log: EventLog) -> int:
-    """Fold until the log has no more; the position reached. CorruptError names the event that could not be folded."""
+async def catch_up(
+    projection: Projection,
+    pool: asyncpg.Pool,
+    log: EventLog,
+    *,
+    until: int | None = None,
+    report: Callable[[int], None] = lambda _position: None,
+) -> int:
+    """Fold until the log has no more, or through position `until`; the position reached, which `report` is told on the way.
+
+    StoppedError if an event cannot be folded; OutdatedError.
+    """
     async with pool.acquire() as connection:
         position = await _enrolled(connection, projection)
-    limit, refused = BATCH, None
-    while True:
-        try:
-            page = await log.read(position, limit, projection.topics)
-            reached = await _apply(projection, pool, position, page)
-        except (CorruptError, _UnfoldableError) as error:
-            if limit == 1:
-                raise await _stopped(projection, pool, position, error) from error
-            limit, refused = limit // 2, error  # find the event itself, and apply everything before it
-        else:
-            if reached == position:
-                if refused is not None:  # nothing there, and yet more behind it: a hole in the log
-                    raise await _stopped(projection, pool, position, refused) from refused
-                return position
-            position, limit, refused = reached, min(limit * 2, BATCH), None
+    limit, refused, coming = BATCH, None, None
+    try:
+        while True:
+            try:
+                page = await (coming or _read(projection, log, position, limit, until))
+                coming = None
+                if page.through - position >= limit == BATCH:  # far behind: read on while the database folds
+                    coming = asyncio.create_task(_read(projection, log, page.through, limit, until))
+                reached = await _apply(projection, pool, position, page)
+            except (CorruptError, _UnfoldableError) as error:
+                _drop(coming)
+                if limit == 1:
+                    raise await _stopped(projection, pool, position, error) from error
+                limit, refused, coming = (
+                    limit // 2,
+                    error,
+                    None,
+                )  # find the event, and apply everything before it
+            else:
+                report(reached)
+                if reached != page.through:  # another worker was here
+                    _drop(coming)
+                    coming = None
+                elif reached == position:
+                    if refused is not None:  # nothing there, and yet more behind it: a hole in the log
+                        raise await _stopped(projection, pool, position, refused) from refused
+                    return position
+                position, limit, refused = reached, min(limit * 2, BATCH), None
+    finally:
+        _drop(coming)
+
+
+async def _read(projection: Projection, log: EventLog, position: int, limit: int, until: int | None) -> Page:
+    """The next page, and nothing beyond `until`. What is personal stays sealed: no read model may show it."""
+    if until is not None and position >= until:
+        return Page((), position)
+    page = await log.read(position, limit, projection.topics, opened=False)
+    if until is None or page.through <= until:
+        return page
+    return Page([entry for entry in page.entries if entry.position <= until], until)
+
+
+def _drop(task: asyncio.Task[Page] | None) -> None:
+    """Nobody wants what `task` reads, nor hears how it fails."""
+    if task is not None:
+        task.cancel()
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 async def _enrolled(connection: asyncpg.Connection, projection: Projection) -> int:
-    """Where the projection stands. Two statements: one alone would not see the row that another worker is inserting."""
-    position: int | None = await SQL.position(connection, name=projection.name)
-    if position is None:
-        await SQL.enrol(connection, name=projection.name, version=projection.version)
-        position = await SQL.position(connection, name=projection.name)
-    return int(position or 0)
+    """Where the projection stands. Asked again after an insert: one statement would not see the row that another is inserting."""
+    row = await SQL.stands(connection, name=projection.name)
+    topics = sorted(projection.topics)
+    if row is None or (row["version"] == projection.version and row["topics"] != topics):
+        await SQL.enrol(connection, name=projection.name, version=projection.version, topics=topics)
+        row = await SQL.stands(connection, name=projection.name)
+    _require_version(projection, row["version"])
+    return int(row["position"])
+
+
+def _require_version(projection: Projection, version: int) -> None:
+    if version != projection.version:
+        raise OutdatedError(outdated(projection, version))
+
+
+def outdated(projection: Projection, version: int) -> str:
+    """Why tables of `version` are not folded, and what to do."""
+    return (
+        f"the tables of {projection.name} are of version {version}, this program has version {projection.version}: "
+        f"run `anju rebuild {projection.name}`"
+    )
 
 
 class _UnfoldableError(Exception):
@@ -107,9 +178,10 @@ async def _apply(projection: Projection, pool: asyncpg.Pool, position: int, page
     if page.through == position:
         return position
     async with pool.acquire() as connection, connection.transaction():
-        held: int = await SQL.hold(connection, name=projection.name)
-        if held != position:  # another worker was here: nothing of this page is ours
-            return held
+        held = await SQL.hold(connection, name=projection.name)
+        _require_version(projection, held["version"])
+        if held["position"] != position:  # another worker was here: nothing of this page is ours
+            return int(held["position"])
         if page.entries:
             try:
                 await projection.fold(connection, page.entries)
@@ -127,20 +199,17 @@ async def _apply(projection: Projection, pool: asyncpg.Pool, position: int, page
                 raise _UnfoldableError(
                     f"position {entry.position}: {type(entry.event).TOPIC}: {error!r}"
                 ) from error
-        await SQL.advance(connection, name=projection.name, position=page.through)
+        await SQL.advance(connection, name=projection.name, position=page.through, folded=len(page.entries))
         return page.through
 
 
 async def _stopped(
     projection: Projection, pool: asyncpg.Pool, position: int, error: Exception
-) -> CorruptError:
+) -> StoppedError:
     """Record that the projection stands at `position` because of `error`, which names the event after it."""
     message = f"{projection.name} cannot go on: {error}"
     async with pool.acquire() as connection:
-        await SQL.record_error(connection, name=projection.name, error=message, position=position)
-    return CorruptError(message)
-
-
-async def statuses(connection: asyncpg.Connection) -> list[Any]:
-    """Rows of (name, version, position, error, updated_at), by name."""
-    return [row async for row in SQL.statuses(connection)]
+        await SQL.record_error(
+            connection, name=projection.name, error=message, position=position, version=projection.version
+        )
+    return StoppedError(message, position)

@@ -1,21 +1,24 @@
+-- name: stands^
+select version, position, topics from projections where name = :name
+
 -- name: enrol!
-insert into projections (name, version) values (:name, :version) on conflict (name) do nothing
+insert into projections (name, version, topics) values (:name, :version, :topics)
+on conflict (name) do update set topics = excluded.topics where projections.version = excluded.version
 
--- name: hold$
-select position from projections where name = :name for update
+-- name: hold^
+select version, position from projections where name = :name for update
 
--- name: advance$
+-- name: advance!
+-- Who waits for it is told; nobody waits for one that is being rebuilt.
 with moved as (
-    update projections set position = :position, error = null, updated_at = now() where name = :name
+    update projections set position = :position, folded = folded + :folded::bigint, error = null, updated_at = now() where name = :name
 )
-select pg_notify('projections', :name || ' ' || :position::bigint)
+select pg_notify('projections', :name || ' ' || :position::bigint) where current_schema() = 'public'
 
 -- name: record_error!
 -- Unless another worker, perhaps a newer one, has got past it.
-update projections set error = :error, updated_at = now() where name = :name and position = :position
-
--- name: statuses
-select name, version, position, error, updated_at from projections order by name
+update projections set error = :error, updated_at = now()
+ where name = :name and position = :position and version = :version
 
 -- name: position$
 select position from projections where name = :name

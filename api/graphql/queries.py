@@ -12,7 +12,7 @@ from domain.access import Decision
 from domain.lifecycle import require_aware
 from domain.observation import require_code
 from domain.site import site_id
-from projections import closure_figures, gate_traffic, incidents, runner
+from projections import closure_figures, gate_traffic, incidents, status
 from projections.period import Period
 
 
@@ -138,19 +138,8 @@ class Query:
         info.context.allow("read.system")
         system = info.context.system
         async with info.context.reading() as connection:
-            rows = await runner.statuses(connection)
-        position = await system.log.position()
+            rows = await status.statuses(connection)
         return types.SystemStatus(
-            position=types.Position(position),
-            projections=[
-                types.ProjectionStatus(
-                    name=row["name"],
-                    version=row["version"],
-                    position=types.Position(row["position"]),
-                    lag=max(0, position - row["position"]),
-                    error=row["error"],
-                    updated_at=row["updated_at"],
-                )
-                for row in rows
-            ],
+            position=types.Position(await system.log.position()),
+            projections=[types.ProjectionStatus.of(row) for row in rows],
         )

@@ -337,9 +337,34 @@ class ProjectionStatus:
     name: str
     version: int
     position: Position
-    lag: int = strawberry.field(description="Events of the log that it has not folded yet.")
+    lag: int = strawberry.field(description="Positions of the log that it has not seen yet.")
+    lag_seconds: float = strawberry.field(description="How long the first of them has been waiting.")
+    folded: int = strawberry.field(description="Events of its topics that it folded.")
+    missing: int | None = strawberry.field(
+        description="How many more of them the log has up to its position: 0, or something was lost. Null until they are counted."
+    )
     error: str | None = strawberry.field(description="Why it stands still, if it does.")
+    digest: str | None = strawberry.field(
+        description="Of its tables, when a rebuild last gave equal ones (`anju rebuild NAME --check`)."
+    )
+    proved_position: Position | None = strawberry.field(description="Where it stood then.")
     updated_at: datetime
+
+    @classmethod
+    def of(cls, row: Any) -> "ProjectionStatus":
+        return cls(
+            name=row["name"],
+            version=row["version"],
+            position=Position(row["position"]),
+            lag=row["lag"],
+            lag_seconds=row["lag_seconds"],
+            folded=row["folded"],
+            missing=row["missing"],
+            error=row["error"],
+            digest=row["digest"],
+            proved_position=row["proved_position"] and Position(row["proved_position"]),
+            updated_at=row["updated_at"],
+        )
 
 
 @strawberry.type(description="How the system is.")

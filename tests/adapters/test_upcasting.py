@@ -100,7 +100,7 @@ async def test_a_projection_folds_every_version_as_today(log, pool, meter):
     async def fold(_connection, entries):
         folded.extend(entry.event.watt_hours for entry in entries)
 
-    await catch_up(Projection("meters", 1, frozenset({READ}), fold), pool, log)
+    await catch_up(Projection("meters", 1, frozenset({READ}), fold, ()), pool, log)
     assert folded == [12_500, 800, 13_000]
 
 

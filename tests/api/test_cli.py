@@ -15,8 +15,7 @@ import nats as nats_client
 import pytest
 import typer
 from commanding import MODELS, anju, environment, line_with, running_on, started, stopped
-from given import NOW, build_site, person
-from histories import TO_CLOSURE, a_pass, append, driven, reported
+from given import build_site, person
 from typer.testing import CliRunner
 
 from api.cli import app
@@ -257,19 +256,6 @@ async def test_who_only_serves_and_works_carries_no_recognition_engine(tmp_path)
         sys.executable, "-c", script, cwd=tmp_path, env=environment(), stdout=asyncio.subprocess.PIPE
     )
     assert (await process.communicate())[0] == b"set()\n"
-
-
-async def test_workers_of_which_none_can_go_on_end_with_the_reason(tmp_path, log, site, database_url):
-    await append(log, [driven(reported(1, site, NOW), TO_CLOSURE), a_pass(site, NOW, number=1)])
-    superuser = await asyncpg.connect(database_url)
-    for table in ("closures", "deadlines", "gate_traffic", "incidents"):
-        await superuser.execute(f"alter table {table} rename to {table}_hidden")
-    await superuser.close()
-    result = await anju(tmp_path, "work", "--projections", database_url=database_url, data_dir=tmp_path)
-    assert result.code == 1
-    assert result.err.splitlines()[-1] == (
-        "CORRUPT every projection has stopped: `systemStatus` says at which event, and why"
-    )
 
 
 async def test_a_port_that_is_taken_is_one_line(tmp_path, database_url):

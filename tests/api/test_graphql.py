@@ -66,9 +66,7 @@ query($first: Int! = 50, $after: String, $seen: Position) {
   }
 }
 """
-STATUS = (
-    "{ systemStatus { position projections { name position lag error } observationsWaiting deadLetters } }"
-)
+STATUS = "{ systemStatus { position projections { name version position lag lagSeconds folded missing digest provedPosition error } observationsWaiting deadLetters } }"
 
 
 async def reported(asker, by=WORKER, **changes):

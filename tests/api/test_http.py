@@ -8,7 +8,9 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 import pytest
-from given import until
+from given import NOW, until
+from histories import append, reported
+from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.embedded import nats
 from api import http
@@ -17,6 +19,8 @@ from api.http import application
 from api.serving import serving
 from api.settings import Settings
 from domain.errors import UnavailableError
+from projections.all import PROJECTIONS
+from projections.status import statuses
 
 
 class References(HTMLParser):
@@ -47,6 +51,46 @@ async def test_a_process_that_answers_is_healthy_and_one_whose_servers_answer_is
     response = await asker.client.get("/healthz")
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
     assert await ready(asker) == (200, {"status": "ok", "checks": {"database": True, "bus": True}})
+
+
+async def test_the_metrics_say_how_far_each_projection_is_and_what_it_lost(working, asker, site, log):
+    await append(log, [reported(n, site, NOW) for n in range(4)])
+    end = await log.position()
+
+    async def at(position):
+        rows = await statuses(working.pool)
+        return {row["position"] for row in rows} == {position} and len(rows) == len(PROJECTIONS)
+
+    await until(lambda: at(end))
+    await working.pool.execute(
+        "update projections set folded = folded - 3, error = 'why' where name = 'incidents'"
+    )
+    response = await asker.client.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    found = {
+        (sample.name, sample.labels.get("projection")): sample.value
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+    }
+    assert found["anju_log_position", None] == end
+    for name, value in {
+        "position": end,
+        "version": 1,
+        "lag": 0,
+        "lag_seconds": 0,
+        "folded": 1,
+        "missing": 3,
+        "stopped": 1,
+    }.items():
+        assert found[f"anju_projection_{name}", "incidents"] == value, name
+    assert found["anju_projection_missing", "closure"] == 0
+    assert found["anju_projection_stopped", "closure"] == 0
+    assert {name for _, name in found if name} == set(PROJECTIONS)
+
+
+async def test_without_the_database_there_are_no_metrics(running, asker):
+    await running.pool.close()
+    assert (await asker.client.get("/metrics")).status_code == 503
 
 
 async def test_without_the_database_it_is_healthy_and_not_ready(running, asker):

@@ -1,10 +1,14 @@
 """Read models keep up with the log: each event once, whoever is killed when; one that cannot be folded stops its projection alone."""
 
 import asyncio
+import itertools
+import os
+import sys
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 from uuid import uuid4
 
@@ -19,9 +23,11 @@ from domain.errors import CorruptError, UnavailableError
 from domain.incident import Incident
 from domain.people import Role
 from domain.ports import Request
-from projections import runner
+from projections import leader, runner
+from projections import status as projection_status
 from projections.all import PROJECTIONS
-from projections.runner import catch_up, run, statuses
+from projections.runner import catch_up, run
+from projections.status import reconcile, statuses
 
 TABLES = sorted(table for projection in PROJECTIONS.values() for table in projection.tables)
 
@@ -55,12 +61,29 @@ async def status(pool, name):
 
 
 @asynccontextmanager
+async def process(*arguments):
+    """A Python process in the project's folder, killed at the end if it still runs."""
+    root = Path(__file__).parents[2]
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}
+    )
+    try:
+        yield started
+    finally:
+        if started.returncode is None:
+            started.kill()
+        await started.wait()
+
+
+@asynccontextmanager
 async def task(coroutine):
     """`coroutine` at work, until the block is left."""
     started = asyncio.create_task(coroutine)
-    yield started
-    started.cancel()
-    await asyncio.gather(started, return_exceptions=True)
+    try:
+        yield started
+    finally:
+        started.cancel()
+        await asyncio.gather(started, return_exceptions=True)
 
 
 @pytest.fixture
@@ -138,13 +161,15 @@ async def test_killed_between_folding_and_committing_it_has_done_nothing(log, po
     assert await digest(pool) == once
 
 
+async def _run_all(pool, log, tail):
+    await asyncio.gather(*(run(projection, pool, log, tail) for projection in PROJECTIONS.values()))
+
+
 async def test_killed_at_any_moment_it_counts_everything_once(log, pool, site, tail, monkeypatch):
     monkeypatch.setattr(runner, "BATCH", 10)
     await mixed(log, site, incidents=60, passes=200)
     for n in range(25):
-        async with task(
-            asyncio.wait([asyncio.ensure_future(run(p, pool, log, tail)) for p in PROJECTIONS.values()])
-        ):
+        async with task(_run_all(pool, log, tail)):
             await asyncio.sleep(0.002 * n)
     await folded(pool, log)
     survived = await digest(pool)
@@ -290,14 +315,204 @@ async def test_a_closing_without_a_report_is_refused_and_not_passed_over(log, po
             await folded(pool, log, name)
 
 
-async def test_when_all_have_stopped_the_worker_says_so_and_ends(running, superuser, site, log):
+async def test_what_has_stopped_is_tried_again_and_goes_on_once_the_cause_is_mended(
+    running, superuser, site, log, monkeypatch
+):
+    monkeypatch.setattr(leader, "POLL", 0.05)
+    monkeypatch.setattr(leader, "RETRY", 0.3)
     await mixed(log, site)
     for table in TABLES:
         await superuser.execute(f"alter table {table} rename to {table}_hidden")
-    with pytest.raises(CorruptError, match="every projection has stopped"):
-        async with asyncio.timeout(15):
-            await work(running, ingesting=False, projecting=True)
-    assert all("UndefinedTableError" in row["error"] for row in await statuses(running.pool))
+    async with task(work(running, ingesting=False, projecting=True)) as working:
+        for name in PROJECTIONS:
+            await until(lambda name=name: failed(running.pool, name))
+        assert all("UndefinedTableError" in row["error"] for row in await statuses(running.pool))
+        for table in TABLES:
+            await superuser.execute(f"alter table {table}_hidden rename to {table}")
+        for name in PROJECTIONS:
+            await until(lambda name=name: caught_up(running, name))
+        assert not working.done()
+    assert not any(row["error"] for row in await statuses(running.pool))
+
+
+async def test_what_has_stopped_is_tried_again_as_soon_as_its_row_changes(
+    running, superuser, site, log, monkeypatch
+):
+    """As after a rebuild, though the next try would be in a minute."""
+    monkeypatch.setattr(leader, "POLL", 0.05)
+    await superuser.execute("alter table closures add constraint poison check (category <> 'poison')")
+    await append(log, [reported(1, site, NOW, category="poison"), reported(2, site, NOW)])
+    async with task(work(running, ingesting=False, projecting=True)):
+        await until(lambda: failed(running.pool, "closure"))
+        await superuser.execute("update projections set position = 7 where name = 'closure'")  # past it
+        await until(lambda: caught_up(running, "closure"))
+
+
+async def test_tables_of_another_version_are_left_alone_and_what_to_do_is_said(
+    running, superuser, site, log, monkeypatch
+):
+    monkeypatch.setattr(leader, "POLL", 0.05)
+    await append(log, [reported(1, site, NOW)])
+    await folded(running.pool, log)
+    await superuser.execute("update projections set version = 99 where name = 'incidents'")
+    before = await status(running.pool, "incidents")
+    await append(log, [reported(2, site, NOW)], first_number=1)
+    async with task(work(running, ingesting=False, projecting=True)):
+        await until(lambda: caught_up(running, "closure"))
+        await until(lambda: failed(running.pool, "incidents"))
+        stopped = await status(running.pool, "incidents")
+        assert stopped["position"] == before["position"]
+        assert stopped["error"] == (
+            f"the tables of incidents are of version 99, this program has version {PROJECTIONS['incidents'].version}: "
+            "run `anju rebuild incidents`"
+        )
+        await superuser.execute("update projections set version = $1", PROJECTIONS["incidents"].version)
+        await until(lambda: caught_up(running, "incidents"))
+    assert (await status(running.pool, "incidents"))["error"] is None
+
+
+async def leaders(superuser):
+    """The backends that hold the locks, each with how many."""
+    rows = await superuser.fetch(
+        "select pid, count(*) from pg_locks where locktype = 'advisory' and granted "
+        "and database = (select oid from pg_database where datname = current_database()) group by pid"
+    )
+    return {row["pid"]: row["count"] for row in rows}
+
+
+async def test_without_the_connection_that_says_so_nobody_folds(running, superuser, site, log, monkeypatch):
+    """Its worker stops at once, in the middle of a batch; another one takes over, and the first may be it again."""
+    monkeypatch.setattr(leader, "POLL", 0.1)
+    await append(log, [reported(1, site, NOW)])
+    stuck, cancelled, calls = asyncio.Event(), asyncio.Event(), itertools.count()
+
+    async def slow(connection, entries):
+        if next(calls) == 0:
+            stuck.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.set()
+                raise
+        await PROJECTIONS["incidents"].fold(connection, entries)
+
+    projection = replace(PROJECTIONS["incidents"], fold=slow)
+    async with task(leader.lead([projection], running.pool, log, running.tail)):
+        await stuck.wait()
+        ((pid, _),) = (await leaders(superuser)).items()
+        await superuser.execute("select pg_terminate_backend($1)", pid)
+        async with asyncio.timeout(2):
+            await cancelled.wait()
+        await until(lambda: caught_up(running, "incidents"))
+    assert await superuser.fetchval("select count(*) from incidents") == 1
+
+
+async def test_of_two_workers_one_folds_and_the_other_takes_over_when_it_ends(
+    running, superuser, site, log, monkeypatch
+):
+    monkeypatch.setattr(leader, "POLL", 0.05)
+    folders = []
+
+    def worker(name):
+        async def fold(connection, entries):
+            folders.append(name)
+            await PROJECTIONS["incidents"].fold(connection, entries)
+
+        return leader.lead([replace(PROJECTIONS["incidents"], fold=fold)], running.pool, log, running.tail)
+
+    async with task(worker("second")) as second, task(worker("first")) as first:
+        await until(lambda: leaders(superuser))
+        for n in range(10):
+            await append(log, [reported(n, site, NOW)], first_number=n)
+            await until(lambda: caught_up(running, "incidents"))
+        (leading,) = set(folders)
+        (first if leading == "first" else second).cancel()
+        await append(log, [reported(10, site, NOW)], first_number=10)
+        await until(lambda: caught_up(running, "incidents"))
+    assert set(folders[:-1]) == {leading}
+    assert folders[-1] != leading
+
+
+async def test_a_worker_that_is_killed_is_followed_by_another_and_every_event_counts_once(
+    pool, superuser, site, log, database_url, tmp_path, monkeypatch
+):
+    """Real processes, and kill -9 in the middle, again and again; at the end one of them has folded it all."""
+    monkeypatch.setenv("ANJU_DATABASE_URL", database_url)
+    monkeypatch.setenv("ANJU_DATA_DIR", str(tmp_path))
+    requests = interleaved(Random(8), site, 120)
+    command = (
+        "-c",
+        "from projections import runner; runner.BATCH = 20; from api.cli import main; main()",
+        "work",
+    )
+    async with AsyncExitStack() as stack:
+        leading = await stack.enter_async_context(process(*command, "--projections"))
+        await until(lambda: leaders(superuser), 30)
+        for part in range(4):
+            standing_by = await stack.enter_async_context(process(*command, "--projections"))
+            await append_requests(log, requests[len(requests) * part // 4 : len(requests) * (part + 1) // 4])
+            ((_, held),) = (await leaders(superuser)).items()
+            assert held == len(PROJECTIONS)
+            leading.kill()
+            await leading.wait()
+            leading = standing_by
+            await until(lambda: _leads(superuser), 30)
+        for name in PROJECTIONS:
+            await until(lambda name=name: _there(pool, log, name), 30)
+    survived = await digest(pool)
+    assert {row["missing"] for row in await statuses(pool)} == {0}
+    await forget(pool)
+    await folded(pool, log)
+    assert await digest(pool) == survived
+
+
+async def _leads(superuser):
+    return list((await leaders(superuser)).values()) == [len(PROJECTIONS)]
+
+
+async def _there(pool, log, name):
+    return await reached(pool, name, await log.position())
+
+
+async def test_what_was_passed_over_is_missed(log, pool, site, superuser):
+    await append(log, [driven(reported(n, site, NOW), TO_CLOSURE) for n in range(5)])
+    await folded(pool, log)
+    row = await status(pool, "incidents")
+    assert (row["folded"], row["missing"], row["lag"], row["lag_seconds"]) == (5 * (TO_CLOSURE + 1), 0, 0, 0)
+
+    await append(log, [driven(reported(n, site, NOW), 2) for n in range(5, 7)], first_number=5)
+    row = await status(pool, "incidents")
+    assert (row["missing"], row["lag"]) == (0, 6)
+    assert 0 < row["lag_seconds"] < 60
+    await superuser.execute("update projections set position = position + 3 where name = 'incidents'")
+    await folded(pool, log)
+    assert (await status(pool, "incidents"))["missing"] == 3
+    assert {row["missing"] for row in await statuses(pool) if row["name"] != "incidents"} == {0}
+
+    async with pool.acquire() as connection:
+        await reconcile(connection, "incidents")
+    assert (await status(pool, "incidents"))["missing"] == 3
+    assert await pool.fetchval("select appended_through from projections where name = 'incidents'") == (
+        await log.position()
+    )
+
+
+async def test_what_was_folded_twice_is_seen_too(log, pool, site, superuser):
+    await append(log, [a_pass(site, NOW, number=n) for n in range(5)])
+    await folded(pool, log)
+    await superuser.execute("update projections set position = position - 2 where name = 'gate_traffic'")
+    await folded(pool, log)
+    assert (await status(pool, "gate_traffic"))["missing"] == -2
+
+
+async def test_what_the_log_has_is_counted_a_window_at_a_time(log, pool, site, superuser, monkeypatch):
+    monkeypatch.setattr(projection_status, "WINDOW", 7)
+    await append(log, [driven(reported(n, site, NOW), TO_CLOSURE) for n in range(5)])
+    await folded(pool, log)
+    assert (await status(pool, "incidents"))["missing"] is None
+    async with pool.acquire() as connection:
+        await reconcile(connection, "incidents")
+    assert (await status(pool, "incidents"))["missing"] == 0
 
 
 async def test_killed_connections_are_made_again_and_nothing_is_lost(running, superuser, site, log):
