@@ -27,8 +27,8 @@ from api.workers import work
 from api.year.plan import Year, plan_year
 from domain.errors import AnjuError, UnavailableError
 from domain.people import Role
-from projections import runner
 from projections.all import PROJECTIONS
+from projections.status import statuses
 from recognition.models import Progress
 from recognition.observe import observe
 
@@ -143,7 +143,7 @@ async def _caught_up(running: System, progress: Callable[[int, int], None]) -> N
     last = await running.log.position()
     while True:
         async with running.pool.acquire() as connection:
-            found = {row["name"]: row for row in await runner.statuses(connection)}
+            found = {row["name"]: row for row in await statuses(connection)}
         if stopped := [name for name, row in found.items() if name in PROJECTIONS and row["error"]]:
             raise UnavailableError(f"the read model {stopped[0]} has stopped: {found[stopped[0]]['error']}")
         slowest = min(found[name]["position"] if name in found else 0 for name in PROJECTIONS)

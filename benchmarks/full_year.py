@@ -28,7 +28,7 @@ from adapters.migrate import migrate
 from adapters.writer import Writer
 from api.full_year import build_sites, tell_part, tell_year
 from api.scenario import load_scenario
-from api.settings import Settings
+from api.settings import Settings, load_settings
 from api.year.plan import Year, plan_year
 from domain.commands import Order, plan_site
 
@@ -122,7 +122,7 @@ async def main(events: int) -> Sequence[Row]:
             other = named(server.url, "bulk")
             await asyncio.to_thread(migrate, other)
             await build(log, next_year(events))
-            settings = Settings(database_url=server.url, data_dir=Path(folder))
+            settings = load_settings(database_url=server.url, data_dir=Path(folder))
             kept = await memory(log, events)
             await bulk(other, server.url)  # from here on both have the same rows
             what = f"the year through the domain, {events:,} events, events a second; peer: bulk append of the same, encoded"

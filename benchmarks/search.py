@@ -7,8 +7,9 @@ the other one is a table with nothing but its key, as one has it without an inde
 import random
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from uuid import UUID
 
@@ -17,7 +18,6 @@ import uvloop
 from common import BY, NOW, SITE, migrated
 from harness import Row, arguments, compare, show
 
-from domain.deadlines import Urgency
 from domain.incident import Incident, Source
 from domain.ports import Entry
 from projections import incidents, search
@@ -26,6 +26,7 @@ INCIDENTS = 351_129
 BATCH = 2000
 PAGE = 20
 QUERIES = 20
+Query = Callable[[asyncpg.Connection, str], Awaitable[list[UUID]]]
 MATTERS = (
     *("电动车违停占用消防通道", "夜间施工噪声扰民", "楼道堆放杂物", "垃圾清运不及时", "高空抛物", "路灯不亮", "下水道堵塞污水外溢"),
     *("井盖破损", "流动摊贩占道经营", "违章搭建", "宠物狗未拴绳", "楼上漏水", "KTV音响太吵", "物业费纠纷", "电梯故障困人"),
@@ -65,20 +66,16 @@ def entries() -> Iterator[Entry]:
     texts = descriptions(random.Random(1))
     for number in range(INCIDENTS):
         at = NOW + timedelta(minutes=number)
-        reported = Incident.Reported(
-            originator_id=UUID(int=number + 1),
-            originator_version=1,
-            originator_topic="",
-            timestamp=at,
-            actor=BY.id,
-            occurred_at=at,
+        one = Incident.report(
+            id=UUID(int=number + 1),
+            site=SITE,
+            by=BY,
+            at=at,
             source=Source.HOTLINE,
-            site_id=SITE.id,
-            township=SITE.township,
             category="noise",
             description=next(texts),
-            urgency=Urgency.NORMAL,
         )
+        (reported,) = one.collect_events()
         yield Entry(number + 1, at, reported, {})
 
 
@@ -112,7 +109,7 @@ async def plain(connection: asyncpg.Connection, word: str) -> list[UUID]:
     return [row["incident_id"] for row in rows]
 
 
-async def milliseconds(query, connection: asyncpg.Connection, word: str) -> float:
+async def milliseconds(query: Query, connection: asyncpg.Connection, word: str) -> float:
     """p50."""
     times = []
     for _ in range(QUERIES):
@@ -139,8 +136,8 @@ async def main() -> list[Row]:
             rows.append(
                 await compare(
                     f"p50 ms, the newest {PAGE} of {found:,} with {word}",
-                    lambda word=word: milliseconds(ours, connection, word),
-                    lambda word=word: milliseconds(plain, connection, word),
+                    partial(milliseconds, ours, connection, word),
+                    partial(milliseconds, plain, connection, word),
                     at_most=0.05,
                 )
             )

@@ -5,6 +5,8 @@ from datetime import date, datetime, timedelta
 from typing import Self
 from uuid import UUID
 
+from domain.errors import InvalidError
+from domain.lifecycle import YEARS
 from domain.people import CITY, Scope
 from projections.period import Period, midnight
 
@@ -22,6 +24,11 @@ class Question:
     township: str | None = None
     site_id: UUID | None = None
     as_of: date | None = None
+
+    def __post_init__(self) -> None:
+        for day in (self.period.start, self.period.end, self.as_of):
+            if day is not None and day.year not in YEARS:
+                raise InvalidError(f"{day} is not of the years {YEARS.start} to {YEARS.stop - 1}")
 
     @property
     def until(self) -> datetime | None:
