@@ -6,9 +6,11 @@ from typing import Self
 from uuid import UUID
 
 from domain.errors import InvalidError
-from domain.lifecycle import YEARS
 from domain.people import CITY, Scope
 from projections.period import Period, midnight
+
+CALENDAR = range(1000, 9999)
+"""The years that can be asked about: every day of them has a midnight and a neighbour, in any time zone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +29,8 @@ class Question:
 
     def __post_init__(self) -> None:
         for day in (self.period.start, self.period.end, self.as_of):
-            if day is not None and day.year not in YEARS:
-                raise InvalidError(f"{day} is not of the years {YEARS.start} to {YEARS.stop - 1}")
+            if day is not None and day.year not in CALENDAR:
+                raise InvalidError(f"{day} is not of the years {CALENDAR.start} to {CALENDAR.stop - 1}")
 
     @property
     def until(self) -> datetime | None:
