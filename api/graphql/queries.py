@@ -7,13 +7,13 @@ import strawberry
 
 from api.graphql import types
 from api.graphql.context import Info
+from api.graphql.figures import Figures
 from domain import policy
 from domain.access import Decision
 from domain.lifecycle import require_aware
 from domain.observation import require_code
 from domain.site import site_id
-from projections import closure_figures, gate_traffic, incidents, status
-from projections.period import Period
+from projections import gate_traffic, incidents, status
 
 
 def _site(code: str | None) -> UUID | None:
@@ -33,7 +33,7 @@ def _reported_at(text: str) -> datetime:
 
 
 @strawberry.type
-class Query:
+class Query(Figures):
     """What can be asked."""
 
     @strawberry.field(description="One incident as it stands now, or null if there is none that you may see.")
@@ -80,33 +80,6 @@ class Query:
             for row in rows
         ]
         return types.Connection[types.Incident].of(nodes, size)
-
-    @strawberry.field(description="办结率 of a period. Sites and townships are named by their codes.")
-    async def closure_rate(
-        self,
-        info: Info,
-        period: types.Period,
-        basis: types.Basis = types.Basis.COHORT,
-        township: str | None = None,
-        site: str | None = None,
-        category: str | None = None,
-        after_position: types.AfterPosition = None,
-    ) -> types.ClosureRate:
-        person = info.context.allow("read.figures")
-        match basis:
-            case types.Basis.COHORT:
-                counted = Period(period.from_, period.to)
-        await info.context.caught_up("closure", after_position)
-        question = closure_figures.Question(
-            period=counted,
-            now=info.context.system.now(),
-            scope=person.scope,
-            township=_code(township, "township"),
-            site_id=_site(site),
-            category=_code(category, "category"),
-        )
-        async with info.context.reading() as connection:
-            return types.ClosureRate.of(await closure_figures.closure(connection, question), question)
 
     @strawberry.field(description="Passes through the gates of a site (by its code), in stretches of time.")
     async def gate_traffic(

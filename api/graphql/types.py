@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Generic, NewType, Self, TypeVar
 from uuid import UUID
@@ -22,7 +21,7 @@ from domain.mechanisms import JointMechanism
 from domain.model import EVENTS
 from domain.ports import Entry
 from domain.site import BY_CARD, Direction, Gate, GateMode, Measure
-from projections import closure_figures, period
+from projections import period
 from projections.standing import Standing
 
 strawberry.enum(Urgency, description="紧急程度: how soon it has to be dealt with.")
@@ -40,7 +39,8 @@ Position = NewType("Position", int)
 _LAST = 2**53 - 1
 
 
-def _position(value: object) -> Position:
+def position_of(value: object) -> Position:
+    """`value`, if it is one."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LAST:
         raise InvalidError(f"{value!r} is not a position: a whole number from 0 to {_LAST} is expected")
     return Position(value)
@@ -51,7 +51,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="Position",
         description="A place in the log: 1, 2, 3 .. without gaps; a JSON number below 2^53.",
         serialize=int,
-        parse_value=_position,
+        parse_value=position_of,
     ),
 }
 
@@ -88,11 +88,6 @@ def parts_of(after: str, *read: Callable[[str], Any]) -> tuple[Any, ...]:
         return tuple(of(text) for of, text in zip(read, texts, strict=True))
     except ValueError as error:  # also what base64, UTF-8, dates, numbers and ids raise
         raise InvalidError("`after` is not a cursor of this list: pass on its `endCursor`") from error
-
-
-@strawberry.enum(description="How a closure rate is counted.")
-class Basis(StrEnum):
-    COHORT = "COHORT"
 
 
 @strawberry.enum(description="The length of a stretch of time, by the calendar of Asia/Shanghai.")
@@ -263,65 +258,6 @@ class IncidentFilter:
     category: str | None = None
     reported_from: datetime | None = strawberry.field(default=None, description="Included.")
     reported_until: datetime | None = strawberry.field(default=None, description="Not included.")
-
-
-@strawberry.type(description="An incident that a figure was counted from, and the events that say so.")
-class LineageEntry:
-    incident_id: UUID
-    position: Position = strawberry.field(description="Where its report stands in the log.")
-    closed_position: Position | None = strawberry.field(description="Where its closing stands in the log.")
-
-
-@strawberry.type(description="办结率: how many of the reported incidents are closed.")
-class ClosureRate:
-    received: int = strawberry.field(description="Reported in the period.")
-    closed: int = strawberry.field(description="Closed of these.")
-    open: int = strawberry.field(description="Not closed of these.")
-    rate: float | None = strawberry.field(
-        description="closed / received, 0 to 1; null when nothing was received."
-    )
-    percent: Decimal | None = strawberry.field(
-        description="The rate in per cent, to two places, a half rounded up."
-    )
-    position: Position = strawberry.field(description="How far of the log was counted.")
-    definition: str
-    question: strawberry.Private[closure_figures.Question]
-
-    @strawberry.field(description="The incidents the figure was counted from, in the order of their report.")
-    async def lineage(self, info: Info, first: First = 50, after: After = None) -> Connection[LineageEntry]:
-        info.context.allow("read.incidents")
-        size = page_size(first)
-        (start,) = (0,) if after is None else parts_of(after, lambda text: _position(int(text)))
-        async with info.context.reading() as connection:
-            rows = await closure_figures.lineage(
-                connection, self.question, "received", first=size + 1, after=start
-            )
-        nodes = [
-            (
-                LineageEntry(
-                    incident_id=row["incident_id"],
-                    position=Position(row["reported_position"]),
-                    closed_position=row["closing_position"],
-                ),
-                cursor(row["reported_position"]),
-            )
-            for row in rows
-        ]
-        return Connection[LineageEntry].of(nodes, size)
-
-    @classmethod
-    def of(cls, figure: closure_figures.Closure, question: closure_figures.Question) -> Self:
-        """The figure, with the question it answers."""
-        return cls(
-            received=figure.received,
-            closed=figure.cohort_closed,
-            open=figure.received - figure.cohort_closed,
-            rate=figure.rate(closure_figures.Basis.COHORT),
-            percent=period.percent(figure.cohort_closed, figure.received),
-            position=Position(figure.position),
-            definition=closure_figures.DEFINITIONS["COHORT"],
-            question=question,
-        )
 
 
 @strawberry.type(description="通行: how many passed a gate in a stretch of time.")

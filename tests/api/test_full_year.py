@@ -321,8 +321,8 @@ async def test_the_demonstration_tells_it_and_its_figures_come_back(settings, sm
     assert f"{small.rejected} rejected, {small.merged} merged" in said
     superuser = await asyncpg.connect(settings.database_url)
     await superuser.execute(
-        "update closures set closed_position = null "
-        "where incident_id = (select incident_id from closures where closed_position is not null limit 1)"
+        "update closure_days set cohort_closed = cohort_closed - 1 where dimension = 'ALL' "
+        "and day = (select min(day) from closure_days where cohort_closed > 0)"
     )
     await superuser.close()
     code, said = await shown(small)
