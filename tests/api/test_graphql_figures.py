@@ -1,0 +1,167 @@
+"""Figures over GraphQL: a small district's story, of which every answer can be counted on the fingers."""
+
+import pytest
+from given import person
+from telling import tell
+
+from domain.people import Role, Scope
+
+STATISTICIAN, SUPERVISOR = person(Role.STATISTICIAN), person(Role.SUPERVISOR)
+NOVEMBER = 'period: {from: "2018-11-01", to: "2018-11-30"}'
+
+
+@pytest.fixture(autouse=True)
+async def told(log, pool):
+    """See `telling.tell`."""
+    await tell(log, pool)
+
+
+async def rate(asker, arguments, fields, by=STATISTICIAN):
+    return await asker.data(f"{{ closureRate({NOVEMBER}, {arguments}) {{ {fields} }} }}", by)
+
+
+@pytest.mark.parametrize(
+    ("basis", "closed", "still_open", "percent"),
+    [("COHORT", 3, 1, "75.00"), ("FLOW", 3, 1, "75.00"), ("DUE", 3, 1, "75.00")],
+)
+async def test_the_rate_on_each_basis_says_how_it_was_taken(asker, basis, closed, still_open, percent):
+    found = await rate(asker, f"basis: {basis}", "received closed open percent definition cutOff asOf")
+
+    assert (found["received"], found["closed"], found["open"]) == (4, closed, still_open)
+    assert found["percent"] == ("100.00" if basis == "DUE" else percent)  # what is open has no due yet
+    assert basis in found["definition"]
+    assert (found["cutOff"], found["asOf"]) == ("2018-12-01T00:00:00+08:00", None)
+
+
+async def test_as_of_a_day_it_is_what_was_said_then(asker):
+    found = await rate(asker, 'basis: COHORT, asOf: "2018-11-05"', "received closed cutOff asOf")
+
+    assert (found["received"], found["closed"]) == (2, 2)  # closed six hours after noon
+    assert (found["cutOff"], found["asOf"]) == ("2018-11-06T00:00:00+08:00", "2018-11-05")
+
+
+async def test_a_figure_stands_beside_its_neighbours(asker):
+    found = await rate(
+        asker,
+        "basis: COHORT",
+        "yearOnYear { rate delta received figures { received } } periodOnPeriod { rate delta received }",
+    )
+
+    assert found["yearOnYear"] == {"rate": 1.0, "delta": -25.0, "received": 1.0, "figures": {"received": 2}}
+    assert found["periodOnPeriod"] == {"rate": 1.0, "delta": -25.0, "received": 3.0}
+
+
+async def test_times_and_repeats_are_counted_when_asked_for(asker):
+    found = await rate(
+        asker,
+        "basis: COHORT",
+        "medianHoursToClose repeats(days: 3) times { toSign { count median } toClose { count median p90 } parkedHours }",
+    )
+
+    assert found["medianHoursToClose"] == found["times"]["toClose"]["median"] == 6.0
+    assert found["times"]["toClose"]["count"] == found["times"]["toSign"]["count"] == 3
+    assert found["times"]["parkedHours"] == 0
+    assert found["repeats"] == 1  # on the day after two others at the same site
+
+
+async def test_a_count_lists_the_incidents_it_was_counted_from_page_by_page(asker):
+    def page(after):
+        return f"lineage(count: CLOSED, first: 2{after}) {{ edges {{ node {{ incidentId }} }} pageInfo {{ hasNextPage endCursor }} }}"
+
+    first = (await rate(asker, "basis: COHORT", page(""), SUPERVISOR))["lineage"]
+    after = f', after: "{first["pageInfo"]["endCursor"]}"'
+    last = (await rate(asker, "basis: COHORT", page(after), SUPERVISOR))["lineage"]
+
+    listed = [edge["node"]["incidentId"][-1] for part in (first, last) for edge in part["edges"]]
+    assert listed == ["5", "6", "8"]  # numbers 4, 5 and 7 of the story
+    assert (first["pageInfo"]["hasNextPage"], last["pageInfo"]["hasNextPage"]) == (True, False)
+
+
+async def test_who_sees_figures_only_sees_no_lineage(asker):
+    query = f"{{ closureRate({NOVEMBER}) {{ lineage {{ edges {{ cursor }} }} }} }}"
+    assert (await asker.refusal(query, STATISTICIAN))["code"] == "FORBIDDEN"
+
+
+async def test_a_series_has_a_bucket_for_each_month_and_township(asker):
+    query = (
+        '{ closureSeries(period: {from: "2018-10-01", to: "2018-11-30"}, by: MONTH, groupBy: TOWNSHIP) '
+        "{ from to group figures { received closed lineage(count: RECEIVED) { edges { cursor } } } } }"
+    )
+    found = await asker.data(query, SUPERVISOR)
+
+    assert [
+        (
+            one["from"],
+            one["group"],
+            one["figures"]["received"],
+            one["figures"]["closed"],
+            len(one["figures"]["lineage"]["edges"]),
+        )
+        for one in found
+    ] == [
+        ("2018-10-01", "tangxia", 0, 0, 0),
+        ("2018-10-01", "yuhai", 1, 1, 1),
+        ("2018-11-01", "tangxia", 1, 1, 1),
+        ("2018-11-01", "yuhai", 3, 2, 3),
+    ]
+
+
+async def test_what_has_no_unit_is_counted_apart_and_cannot_be_asked_about_alone(asker):
+    query = f"{{ closureSeries({NOVEMBER}, groupBy: UNIT) {{ group figures {{ received %s }} }} }}"
+    found = await asker.data(query % "", STATISTICIAN)
+    assert {(one["group"], one["figures"]["received"]) for one in found} == {(None, 1), ("police-station", 3)}
+
+    refusal = (await asker.answer(query % "medianHoursToClose", STATISTICIAN))["errors"]
+    assert {error["extensions"]["code"] for error in refusal} == {"INVALID"}
+    assert len(refusal) == 1
+
+
+async def test_a_series_of_too_many_buckets_is_refused(asker):
+    query = '{ closureSeries(period: {from: "2000-01-01", to: "2099-12-31"}, by: DAY) { from } }'
+    assert "36,525 buckets by DAY" in (await asker.refusal(query, STATISTICIAN))["message"]
+
+
+async def test_how_safe_a_year_was_beside_the_year_before(asker):
+    fields = "incidents criminalCases disputes alarms gatePasses falseAlarmRate households"
+    found = await asker.data(
+        f"{{ safetyStatistics(year: 2018) {{ {fields} per1000Households yearOnYear {{ incidents criminalCases alarms }} }} }}",
+        STATISTICIAN,
+    )
+
+    assert found == {
+        "incidents": 5,
+        "criminalCases": 0,
+        "disputes": 1,
+        "alarms": 2,
+        "gatePasses": 3,
+        "falseAlarmRate": 0.5,
+        "households": 1250,
+        "per1000Households": 4.0,
+        "yearOnYear": {"incidents": 1.5, "criminalCases": -1.0, "alarms": None},
+    }
+
+
+async def test_figures_stay_inside_the_scope_of_who_asks(asker):
+    own = person(Role.STATISTICIAN, scope=Scope("tangxia"))
+    found = await asker.data(f"{{ closureRate({NOVEMBER}) {{ received }} }}", own)
+    assert found == {"received": 1}
+    assert (await asker.data("{ safetyStatistics(year: 2018) { households incidents } }", own)) == {
+        "households": 250,
+        "incidents": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"{{ closureRate({NOVEMBER}) {{ repeats(days: 0) }} }}",
+        f'{{ closureRate({NOVEMBER}, unit: "Ä") {{ received }} }}',
+        '{ closureRate(period: {from: "0001-01-01", to: "0001-01-02"}) { received } }',
+        '{ closureRate(period: {from: "9999-01-01", to: "9999-12-31"}) { received } }',
+        f'{{ closureRate({NOVEMBER}, asOf: "9999-12-31") {{ received }} }}',
+        "{ safetyStatistics(year: 0) { incidents } }",
+        "{ safetyStatistics(year: 10000) { incidents } }",
+    ],
+)
+async def test_what_cannot_be_asked_is_refused(asker, query):
+    assert (await asker.refusal(query, STATISTICIAN))["code"] == "INVALID"
