@@ -19,6 +19,10 @@ DAY = sum(
     (datetime.combine(date.min, end) - datetime.combine(date.min, start) for start, end in HOURS), timedelta()
 )
 """Working time of one working day."""
+_STRETCHES = tuple(
+    tuple(timedelta(hours=edge.hour, minutes=edge.minute) for edge in stretch) for stretch in HOURS
+)
+"""HOURS, as time since midnight."""
 
 
 @cache
@@ -49,13 +53,32 @@ def after_working_time(start: datetime, amount: timedelta) -> datetime:
 
 def working_time(start: datetime, end: datetime) -> timedelta:
     """How much working time lies between `start` and `end`; zero if `end` is not later."""
-    moment, last = start.astimezone(ZONE), end.astimezone(ZONE)
-    found, day = timedelta(), moment.date()
-    while day <= last.date():
-        if is_working_day(day):
-            for opens, closes in HOURS:
-                begin = max(moment, datetime.combine(day, opens, ZONE))
-                until = min(last, datetime.combine(day, closes, ZONE))
-                found += max(until - begin, timedelta())
-        day += timedelta(days=1)
+    return max(_worked(end.astimezone(ZONE)) - _worked(start.astimezone(ZONE)), timedelta())
+
+
+def _worked(moment: datetime) -> timedelta:
+    """The working time since the beginning of 1970."""
+    found = _worked_before(moment.date())
+    if is_working_day(moment.date()):
+        passed = timedelta(0, moment.hour * 3600 + moment.minute * 60 + moment.second, moment.microsecond)
+        for begins, ends in _STRETCHES:
+            if passed > begins:
+                found += min(passed, ends) - begins
     return found
+
+
+@cache
+def _worked_before(day: date) -> timedelta:
+    """The working time of all days from 1970 to the one before `day`."""
+    years = sum(_working_days(year)[-1] for year in range(1970, day.year))
+    return (years + _working_days(day.year)[day.timetuple().tm_yday - 1]) * DAY
+
+
+@cache
+def _working_days(year: int) -> tuple[int, ...]:
+    """How many working days of `year` lie before each of its days; the last number is all of them."""
+    day, found = date(year, 1, 1), [0]
+    while day.year == year:
+        found.append(found[-1] + is_working_day(day))
+        day += timedelta(days=1)
+    return tuple(found)

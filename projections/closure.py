@@ -1,156 +1,155 @@
-"""办结率, the closure rate, on the basis COHORT: of the incidents reported in a period, how many are closed."""
+"""Closures: what became of every incident, dispatch by dispatch and day by day; closure_figures.py counts on it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import aiosql
 import asyncpg
 
 from domain.errors import CorruptError
-from domain.incident import Incident, IncidentState
-from domain.people import CITY, Scope
+from domain.incident import Incident
+from domain.model import event_classes
 from domain.ports import Entry
+from projections.closure_days import Count, Days, facts, move, no_days
+from projections.closure_history import Cycle, Dispatch, History, Mark, Marked, apply, begun
 from projections.runner import Projection
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
-ZONE = ZoneInfo("Asia/Shanghai")
-DEFINITION = (
-    "COHORT: closed of those reported in the period / reported in the period. "
-    "Rejected and merged ones are on neither side; a reopened one is open. "
-    "Days are calendar days in Asia/Shanghai; the period includes both its ends. Nothing reported gives no rate."
-)
-LEFT = (IncidentState.REJECTED, IncidentState.MERGED)
-"""An incident in one of these states is counted nowhere: it was not the centre's, or it is counted as another."""
 
-
-def day(at: datetime) -> date:
-    """The calendar day of `at` in Asia/Shanghai."""
-    return at.astimezone(ZONE).date()
+_SHARED = 8
+"""How many columns all cycles of an incident have in common, beside its id."""
+_PARAMETERS = [count.name.lower() for count in Count]
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
-    reported = [entry for entry in entries if isinstance(entry.event, Incident.Reported)]
-    moved = {  # the last one counts
-        entry.event.originator_id: entry
-        for entry in entries
-        if not isinstance(entry.event, Incident.Reported)
-    }
-    if reported:
-        await SQL.insert_reported(
-            connection,
-            ids=[entry.event.originator_id for entry in reported],
-            sites=[entry.event.site_id for entry in reported],
-            townships=[entry.event.township for entry in reported],
-            categories=[entry.event.category for entry in reported],
-            days=[day(entry.event.timestamp) for entry in reported],
-            positions=[entry.position for entry in reported],
-        )
-    if moved:
-        last = list(moved.values())
-        states = [entry.event.TO for entry in last]
-        closed = [state is IncidentState.CLOSED for state in states]
-        known = await SQL.settle(
-            connection,
-            ids=list(moved),
-            days=[
-                day(entry.event.timestamp) if is_closed else None
-                for entry, is_closed in zip(last, closed, strict=True)
-            ],
-            positions=[
-                entry.position if is_closed else None for entry, is_closed in zip(last, closed, strict=True)
-            ],
-            left=[state if state in LEFT else None for state in states],
-        )
-        if known != len(moved):
-            raise CorruptError(
-                f"an incident was settled that was never reported, at or before {entries[-1].position}"
-            )
+    fresh = {entry.event.originator_id for entry in entries if isinstance(entry.event, Incident.Reported)}
+    histories = await _kept(connection, {entry.event.originator_id for entry in entries} - fresh)
+    before = {incident: facts(history) for incident, history in histories.items()}
+    for entry in entries:
+        incident = entry.event.originator_id
+        if isinstance(entry.event, Incident.Reported):
+            histories[incident] = begun(entry)
+        elif incident in histories:
+            apply(histories[incident], entry)
+        else:
+            raise CorruptError(f"position {entry.position} is of an incident that was never reported")
+    days = no_days()
+    for incident, history in histories.items():
+        move(days, history, before.get(incident, []), facts(history))
+    await _keep(connection, list(histories.values()), since=entries[0].position)
+    await _keep_days(connection, days)
 
 
 PROJECTION = Projection(
     "closure",
-    1,
-    frozenset(
-        event.TOPIC
-        for event in (
-            Incident.Reported,
-            Incident.Rejected,
-            Incident.Merged,
-            Incident.Unmerged,
-            Incident.Closed,
-            Incident.ClosedOnTheSpot,
-            Incident.Reopened,
-        )
-    ),
+    2,
+    frozenset(event_classes(Incident)),
     fold,
-    ("closures",),
+    ("closures", "closure_dispatches", "closure_marks", "closure_days"),
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cohort:
-    """Which incidents are counted: those reported from `start` to `end`, both included, inside `scope`; None is any."""
-
-    start: date
-    end: date
-    scope: Scope = CITY
-    township: str | None = None
-    site_id: UUID | None = None
-    category: str | None = None
-
-    def values(self) -> dict[str, object]:
-        """The cohort as the parameters of its queries."""
-        return {
-            "start": self.start,
-            "end": self.end,
-            "scope_township": self.scope.township,
-            "scope_site": self.scope.site_id,
-            "township": self.township,
-            "site_id": self.site_id,
-            "category": self.category,
-        }
+async def _kept(connection: asyncpg.Connection, ids: set[UUID]) -> dict[UUID, History]:
+    """The histories of these incidents, as far as they were folded."""
+    histories: dict[UUID, History] = {}
+    if not ids:
+        return histories
+    wanted = list(ids)
+    async for row in SQL.cycles(connection, ids=wanted):
+        incident, *fields = row.values()
+        if incident not in histories:
+            histories[incident] = History(incident, *fields[:_SHARED])
+        histories[incident].cycles.append(Cycle(*fields[_SHARED:]))
+    async for row in SQL.dispatches(connection, ids=wanted):
+        incident, *fields = row.values()
+        histories[incident].dispatches.append(Dispatch(*fields))
+    async for row in SQL.marks(connection, ids=wanted):
+        incident, position, mark, *fields = row.values()
+        histories[incident].marks.append(Marked(position, Mark(mark), *fields))
+    return histories
 
 
-@dataclass(frozen=True, slots=True)
-class ClosureRate:
-    """`received` were reported, `closed` of them are closed. `position` is how far of the log was counted."""
+async def _keep(connection: asyncpg.Connection, histories: Sequence[History], *, since: int) -> None:
+    """Write all rows of `histories`; their marks from position `since` on."""
+    cycles = [(history, cycle) for history in histories for cycle in history.cycles]
+    await SQL.keep_cycles(
+        connection,
+        ids=[history.incident_id for history, _ in cycles],
+        sites=[history.site_id for history, _ in cycles],
+        townships=[history.township for history, _ in cycles],
+        categories=[history.category for history, _ in cycles],
+        reported_positions=[history.reported_position for history, _ in cycles],
+        units=[history.unit for history, _ in cycles],
+        mechanisms=[history.mechanism for history, _ in cycles],
+        first_left=[history.first_left_at for history, _ in cycles],
+        left=[history.left_as for history, _ in cycles],
+        last=[history.last_at for history, _ in cycles],
+        cycles=[cycle.number for _, cycle in cycles],
+        began=[cycle.began_at for _, cycle in cycles],
+        began_positions=[cycle.began_position for _, cycle in cycles],
+        closed=[cycle.closed_at for _, cycle in cycles],
+        closed_positions=[cycle.closed_position for _, cycle in cycles],
+        on_time=[cycle.on_time for _, cycle in cycles],
+        dispatched=[cycle.dispatched_at for _, cycle in cycles],
+        feedback=[cycle.feedback_at for _, cycle in cycles],
+        close_working=[cycle.close_working for _, cycle in cycles],
+        handle_working=[cycle.handle_working for _, cycle in cycles],
+        parked_at=[cycle.parked_at for _, cycle in cycles],
+        parked=[cycle.parked for _, cycle in cycles],
+        rated=[cycle.rated_at for _, cycle in cycles],
+        ratings=[cycle.rating for _, cycle in cycles],
+        reopened=[cycle.reopened_at for _, cycle in cycles],
+        reclosed=[cycle.reclosed_at for _, cycle in cycles],
+    )
+    dispatches = [(history, dispatch) for history in histories for dispatch in history.dispatches]
+    if dispatches:
+        await SQL.keep_dispatches(
+            connection,
+            ids=[history.incident_id for history, _ in dispatches],
+            sites=[history.site_id for history, _ in dispatches],
+            townships=[history.township for history, _ in dispatches],
+            categories=[history.category for history, _ in dispatches],
+            reported_positions=[history.reported_position for history, _ in dispatches],
+            numbers=[dispatch.number for _, dispatch in dispatches],
+            cycles=[dispatch.cycle for _, dispatch in dispatches],
+            units=[dispatch.unit for _, dispatch in dispatches],
+            dispatched=[dispatch.dispatched_at for _, dispatch in dispatches],
+            due=[dispatch.due_at for _, dispatch in dispatches],
+            late=[dispatch.late_from for _, dispatch in dispatches],
+            signed=[dispatch.signed_at for _, dispatch in dispatches],
+            sign_working=[dispatch.sign_working for _, dispatch in dispatches],
+            feedback=[dispatch.feedback_at for _, dispatch in dispatches],
+            extended=[dispatch.extended_at for _, dispatch in dispatches],
+            ended=[dispatch.ended_at for _, dispatch in dispatches],
+            returned=[dispatch.returned for _, dispatch in dispatches],
+        )
+    marks = [(history, mark) for history in histories for mark in history.marks if mark.position >= since]
+    if marks:
+        await SQL.keep_marks(
+            connection,
+            ids=[history.incident_id for history, _ in marks],
+            positions=[mark.position for _, mark in marks],
+            marks=[mark.mark for _, mark in marks],
+            times=[mark.at for _, mark in marks],
+            values=[mark.value for _, mark in marks],
+        )
 
-    received: int
-    closed: int
-    position: int
 
-    @property
-    def open(self) -> int:
-        """Reported and not closed."""
-        return self.received - self.closed
-
-    @property
-    def rate(self) -> float | None:
-        """Closed / received, 0..1; None when nothing was received."""
-        return self.closed / self.received if self.received else None
-
-    @property
-    def percent(self) -> Decimal | None:
-        """The rate in per cent to two places, a half rounded up; None when nothing was received."""
-        if not self.received:
-            return None
-        return (Decimal(100) * self.closed / self.received).quantize(Decimal("0.01"), ROUND_HALF_UP)
+async def _keep_days(connection: asyncpg.Connection, days: Days) -> None:
+    """Add to the counts of the days."""
+    added = [(key, counts) for key, counts in days.items() if any(counts)]
+    if not added:
+        return
+    keys = dict(
+        zip(("dimensions", "values", "days", "townships"), _columns(key for key, _ in added), strict=True)
+    )
+    counts = dict(zip(_PARAMETERS, _columns(counts for _, counts in added), strict=True))
+    await SQL.add_days(connection, **keys, **counts)
+    if any(min(counts) < 0 for _, counts in added):
+        await SQL.drop_empty_days(connection, **keys)
 
 
-async def closure_rate(connection: asyncpg.Connection, cohort: Cohort) -> ClosureRate:
-    """The figure, counted now."""
-    row = await SQL.closure_rate(connection, **cohort.values())
-    return ClosureRate(row["received"], row["closed"], row["position"])
-
-
-async def lineage(connection: asyncpg.Connection, cohort: Cohort, *, first: int, after: int) -> list[Any]:
-    """The incidents the figure was counted from: at most `first` rows of (incident_id, reported_position, closed_position)
-    in the order of their report, beyond log position `after`.
-    """
-    return [row async for row in SQL.lineage(connection, **cohort.values(), first=first, after=after)]
+def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

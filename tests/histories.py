@@ -69,17 +69,22 @@ def driven(incident, steps, *, every=timedelta(hours=1)):
     return incident
 
 
-def interleaved(random, site, count, *, start=NOW, steps=30):
+def interleaved(random, site, count, *, start=NOW, steps=30, first_number=0):
     """Events of `count` incidents, taken in turns at random: a request for each event, as many people at once would make them."""
-    incidents = [reported(n, site, start + timedelta(minutes=random.randrange(9_000))) for n in range(count)]
+    incidents = [
+        reported(first_number + n, site, start + timedelta(minutes=random.randrange(9_000)))
+        for n in range(count)
+    ]
     todo = [incident for incident in incidents for _ in range(random.randrange(steps))]
     random.shuffle(todo)
-    requests = [request(incident, n) for n, incident in enumerate(incidents)]
+    requests = [request(incident, n) for n, incident in enumerate(incidents, start=first_number)]
     for incident in todo:
         later = incident.modified_on + timedelta(minutes=random.randrange(-30, 600))
         wander(random, incident, later, [one for one in incidents if one is not incident])
         changed = [one for one in incidents if one.pending_events]  # a merger changes two
-        requests += [request(one, number) for number, one in enumerate(changed, start=len(requests))]
+        requests += [
+            request(one, number) for number, one in enumerate(changed, start=first_number + len(requests))
+        ]
     return requests
 
 

@@ -12,7 +12,8 @@ from domain.access import Decision
 from domain.lifecycle import require_aware
 from domain.observation import require_code
 from domain.site import site_id
-from projections import closure, gate_traffic, incidents, runner
+from projections import closure_figures, gate_traffic, incidents, runner
+from projections.period import Period
 
 
 def _site(code: str | None) -> UUID | None:
@@ -92,18 +93,18 @@ class Query:
         person = info.context.allow("read.figures")
         match basis:
             case types.Basis.COHORT:
-                period.checked()
+                counted = Period(period.from_, period.to)
         await info.context.caught_up("closure", after_position)
-        cohort = closure.Cohort(
-            start=period.from_,
-            end=period.to,
+        question = closure_figures.Question(
+            period=counted,
+            now=info.context.system.now(),
             scope=person.scope,
             township=_code(township, "township"),
             site_id=_site(site),
             category=_code(category, "category"),
         )
         async with info.context.reading() as connection:
-            return types.ClosureRate.of(await closure.closure_rate(connection, cohort), cohort)
+            return types.ClosureRate.of(await closure_figures.closure(connection, question), question)
 
     @strawberry.field(description="Passes through the gates of a site (by its code), in stretches of time.")
     async def gate_traffic(

@@ -22,7 +22,7 @@ from domain.mechanisms import JointMechanism
 from domain.model import EVENTS
 from domain.ports import Entry
 from domain.site import BY_CARD, Direction, Gate, GateMode, Measure
-from projections import closure
+from projections import closure_figures, period
 
 strawberry.enum(Urgency, description="紧急程度: how soon it has to be dealt with.")
 strawberry.enum(IncidentState, description="Where an incident stands; exactly one at a time.")
@@ -115,7 +115,7 @@ class Period:
         """Its first moment, and the first after it."""
         try:
             start, end = (
-                datetime.combine(day, time(), closure.ZONE).astimezone(UTC)
+                datetime.combine(day, time(), period.ZONE).astimezone(UTC)
                 for day in (self.from_, self.to + timedelta(days=1))
             )
         except OverflowError as error:
@@ -282,7 +282,7 @@ class ClosureRate:
     )
     position: Position = strawberry.field(description="How far of the log was counted.")
     definition: str
-    cohort: strawberry.Private[closure.Cohort]
+    question: strawberry.Private[closure_figures.Question]
 
     @strawberry.field(description="The incidents the figure was counted from, in the order of their report.")
     async def lineage(self, info: Info, first: First = 50, after: After = None) -> Connection[LineageEntry]:
@@ -290,13 +290,15 @@ class ClosureRate:
         size = page_size(first)
         (start,) = (0,) if after is None else parts_of(after, lambda text: _position(int(text)))
         async with info.context.reading() as connection:
-            rows = await closure.lineage(connection, self.cohort, first=size + 1, after=start)
+            rows = await closure_figures.lineage(
+                connection, self.question, "received", first=size + 1, after=start
+            )
         nodes = [
             (
                 LineageEntry(
                     incident_id=row["incident_id"],
                     position=Position(row["reported_position"]),
-                    closed_position=row["closed_position"],
+                    closed_position=row["closing_position"],
                 ),
                 cursor(row["reported_position"]),
             )
@@ -305,17 +307,17 @@ class ClosureRate:
         return Connection[LineageEntry].of(nodes, size)
 
     @classmethod
-    def of(cls, figure: closure.ClosureRate, cohort: closure.Cohort) -> Self:
-        """The figure, with the cohort it was counted for."""
+    def of(cls, figure: closure_figures.Closure, question: closure_figures.Question) -> Self:
+        """The figure, with the question it answers."""
         return cls(
             received=figure.received,
-            closed=figure.closed,
-            open=figure.open,
-            rate=figure.rate,
-            percent=figure.percent,
+            closed=figure.cohort_closed,
+            open=figure.received - figure.cohort_closed,
+            rate=figure.rate(closure_figures.Basis.COHORT),
+            percent=period.percent(figure.cohort_closed, figure.received),
             position=Position(figure.position),
-            definition=closure.DEFINITION,
-            cohort=cohort,
+            definition=closure_figures.DEFINITIONS["COHORT"],
+            question=question,
         )
 
 

@@ -118,8 +118,10 @@ async def test_the_check_fails_when_a_read_model_or_the_log_is_not_what_was_put_
 
     assert (await shown())[0] == 0
     superuser = await asyncpg.connect(database_url)
-    closed = "(select incident_id from closures where closed_position is not null limit 1)"
-    await superuser.execute(f"update closures set closed_position = null where incident_id = {closed}")
+    some_day = "(select min(day) from closure_days where cohort_closed > 0)"
+    await superuser.execute(
+        f"update closure_days set cohort_closed = cohort_closed - 1 where dimension = 'ALL' and day = {some_day}"
+    )
     await superuser.execute("set session_replication_role = replica")
     await superuser.execute("update events set state = state || ' ' where notification_id = 17")
     await superuser.close()

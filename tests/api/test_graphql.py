@@ -25,7 +25,7 @@ from domain.credentials import CredentialKind
 from domain.incident import Incident, IncidentState, Source
 from domain.people import Role, Scope
 from domain.site import Direction, GateMode, Measure, site_id
-from projections import closure
+from projections import closure_figures
 
 WORKER = person(Role.GRID_WORKER, name="grid-07")
 INTAKE = person(Role.INTAKE, name="intake-01")
@@ -119,7 +119,7 @@ async def test_an_incident_is_driven_to_its_closing_by_different_people_and_ever
     figure = await asker.data(RATE, STATISTICIAN, after=done["position"])
     assert (figure["received"], figure["closed"], figure["open"]) == (1, 1, 0)
     assert (figure["rate"], figure["percent"], figure["position"]) == (1.0, "100.00", done["position"])
-    assert figure["definition"] == closure.DEFINITION
+    assert figure["definition"] == closure_figures.DEFINITIONS["COHORT"]
 
 
 async def test_the_timeline_tells_who_did_what_when_and_what_it_led_to(working, asker, site):
@@ -517,7 +517,7 @@ async def test_an_unexpected_error_is_written_down_and_told_to_nobody(
     async def broken(*args, **more):
         raise RuntimeError("secret: the admin's password is 1234")
 
-    monkeypatch.setattr(closure, "closure_rate", broken)
+    monkeypatch.setattr(closure_figures, "closure", broken)
     with caplog.at_level(logging.ERROR):
         answer = await asker.answer(RATE, SUPERVISOR)
     (error,) = answer["errors"]

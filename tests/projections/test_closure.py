@@ -1,20 +1,23 @@
-"""办结率 is what one counts by hand, on calendar days of Asia/Shanghai, and shows what it counted."""
+"""The rows of closures are the same whatever the batches were, and 办结率 is what one counts by hand on days of Asia/Shanghai."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
-from decimal import Decimal
 from itertools import count
+from random import Random
 
 import pytest
-from given import build_site
-from histories import TO_CLOSURE, append, driven, everything, reported
+from given import NOW, build_site, person
+from histories import TO_CLOSURE, append, append_requests, driven, everything, interleaved, reported
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from wandering import wander
 
 from domain.incident import Incident
-from domain.people import CITY, Scope
-from projections.closure import PROJECTION, ClosureRate, Cohort, closure_rate, lineage
+from domain.people import CITY, Role, Scope
+from domain.ports import Entry
+from projections.closure import PROJECTION, fold
+from projections.closure_figures import Basis, Question, closure, lineage
+from projections.period import Period, percent
 from projections.runner import catch_up
 
 DAYS = [
@@ -44,7 +47,7 @@ histories = st.lists(
 )
 
 
-def by_hand(entries, cohort):
+def by_hand(entries, question):
     """(reported, closed, the positions of both) of the cohort, counted over the events."""
     closed, left = {}, set()
     for entry in entries:
@@ -64,12 +67,12 @@ def by_hand(entries, cohort):
             continue
         in_shanghai = (event.timestamp.astimezone(UTC) + timedelta(hours=8)).date()
         if (
-            cohort.start <= in_shanghai <= cohort.end
-            and cohort.scope.township in {None, event.township}
-            and cohort.scope.site_id in {None, event.site_id}
-            and cohort.township in {None, event.township}
-            and cohort.site_id in {None, event.site_id}
-            and cohort.category in {None, event.category}
+            question.period.start <= in_shanghai <= question.period.end
+            and question.scope.township in {None, event.township}
+            and question.scope.site_id in {None, event.site_id}
+            and question.township in {None, event.township}
+            and question.site_id in {None, event.site_id}
+            and question.category in {None, event.category}
         ):
             found.append((event.originator_id, entry.position, closed.get(event.originator_id)))
     return found
@@ -108,29 +111,31 @@ async def test_the_figure_and_its_lineage_are_those_counted_by_hand(
     await catch_up(PROJECTION, pool, log)
     scopes = [CITY, CITY, *map(Scope, TOWNSHIPS), *(Scope(site_id=site.id) for site in sites)]
     scopes.append(Scope("tangxia", sites[0].id))
-    cohort = Cohort(
-        start=min(days),
-        end=max(days),
+    question = Question(
+        period=Period(min(days), max(days)),
+        now=NOW,
         scope=data.draw(st.sampled_from(scopes)),
         township=data.draw(st.sampled_from([None, None, *TOWNSHIPS])),
         site_id=data.draw(st.sampled_from([None, None, *(site.id for site in sites)])),
         category=data.draw(st.sampled_from([None, None, *CATEGORIES])),
     )
-    expected = by_hand(await everything(log), cohort)
+    expected = by_hand(await everything(log), question)
     closed = sum(position is not None for _, _, position in expected)
     async with pool.acquire() as connection:
-        figure = await closure_rate(connection, cohort)
-        pages = await paged(connection, cohort, data.draw(st.integers(1, 5)))
-    assert figure == ClosureRate(len(expected), closed, await log.position())
-    assert figure.open == len(expected) - closed
-    assert figure.rate == (closed / len(expected) if expected else None)
+        figure = await closure(connection, question)
+        pages = await paged(connection, question, data.draw(st.integers(1, 5)))
+    assert (figure.received, figure.cohort_closed) == (len(expected), closed)
+    assert figure.position == await log.position()
+    assert figure.rate(Basis.COHORT) == (closed / len(expected) if expected else None)
     assert pages == expected
 
 
-async def paged(connection, cohort, first):
+async def paged(connection, question, first):
     """The whole lineage, `first` rows at a time."""
     rows = []
-    while page := await lineage(connection, cohort, first=first, after=rows[-1][1] if rows else 0):
+    while page := await lineage(
+        connection, question, "received", first=first, after=rows[-1][1] if rows else 0
+    ):
         assert len(page) <= first
         rows += [tuple(row) for row in page]
     return rows
@@ -155,8 +160,8 @@ async def test_an_incident_counts_on_the_day_it_was_reported_in_shanghai(log, po
     async with pool.acquire() as connection:
         for n, (at, expected) in enumerate(MIDNIGHTS):
             around = [expected + timedelta(days=shift) for shift in (-1, 0, 1)]
-            cohorts = [Cohort(start=day, end=day, category=f"case-{n}") for day in around]
-            counted = [(await closure_rate(connection, cohort)).received for cohort in cohorts]
+            questions = [Question(period=Period(day, day), now=NOW, category=f"case-{n}") for day in around]
+            counted = [(await closure(connection, question)).received for question in questions]
             assert counted == [0, 1, 0], at
 
 
@@ -166,19 +171,20 @@ async def test_an_incident_that_is_closed_after_the_period_is_closed_of_those_re
     await append(log, [late, reported(2, site, last_day)])
     await catch_up(PROJECTION, pool, log)
     async with pool.acquire() as connection:
-        figure = await closure_rate(connection, Cohort(start=date(2018, 11, 1), end=date(2018, 11, 30)))
-    assert (figure.received, figure.closed, figure.open) == (2, 1, 1)
+        november = Period(date(2018, 11, 1), date(2018, 11, 30))
+        figure = await closure(connection, Question(period=november, now=NOW))
+    assert (figure.received, figure.cohort_closed, figure.closed, figure.backlog) == (2, 1, 0, 2)
 
 
 async def test_nothing_reported_gives_no_rate_also_before_anything_was_ever_folded(pool):
     async with pool.acquire() as connection:
-        figure = await closure_rate(connection, Cohort(start=date(2018, 1, 1), end=date(2018, 1, 31)))
-    assert figure == ClosureRate(0, 0, 0)
-    assert (figure.rate, figure.percent) == (None, None)
+        january = Period(date(2018, 1, 1), date(2018, 1, 31))
+        figure = await closure(connection, Question(period=january, now=NOW))
+    assert (figure.received, figure.position, figure.rate(Basis.COHORT)) == (0, 0, None)
 
 
 @pytest.mark.parametrize(
-    ("closed", "received", "percent"),
+    ("closed", "received", "expected"),
     [
         (350_672, 351_129, "99.87"),
         (767, 768, "99.87"),
@@ -191,11 +197,46 @@ async def test_nothing_reported_gives_no_rate_also_before_anything_was_ever_fold
         (19_999, 20_000, "100.00"),  # 99.995
     ],
 )
-def test_per_cent_has_two_places_and_rounds_a_half_up(closed, received, percent):
-    assert str(ClosureRate(received, closed, 0).percent) == percent
-    assert ClosureRate(received, closed, 0).rate == closed / received
+def test_per_cent_has_two_places_and_rounds_a_half_up(closed, received, expected):
+    assert str(percent(closed, received)) == expected
 
 
-def test_the_story_has_457_open():
-    story = ClosureRate(351_129, 350_672, 0)
-    assert (story.open, story.percent) == (457, Decimal("99.87"))
+TABLES = PROJECTION.tables
+
+
+async def rows(connection):
+    return {
+        table: [row[0] for row in await connection.fetch(f"select t::text from {table} t order by 1")]
+        for table in TABLES
+    }
+
+
+async def test_the_rows_are_the_same_whatever_the_batches_were(log, pool, site):
+    await append_requests(log, interleaved(Random(7), site, 40))
+    entries = [entry for entry in await everything(log) if type(entry.event).TOPIC in PROJECTION.topics]
+    found = []
+    async with pool.acquire() as connection:
+        for size in (len(entries), 1, 7, 100):
+            for table in TABLES:
+                await connection.execute(f"delete from {table}")
+            for start in range(0, len(entries), size):
+                await fold(connection, entries[start : start + size])
+            found.append(await rows(connection))
+    assert found[1:] == found[:1] * 3
+    assert all(found[0][table] for table in TABLES)
+
+
+async def test_a_day_on_which_nothing_is_left_has_no_row(pool, site):
+    incident = reported(1, site, NOW)
+    incident.accept(by=person(Role.INTAKE), at=NOW)
+    incident.dispatch(by=person(Role.DISPATCHER), at=NOW, lead_unit="water")
+    entries = [Entry(n, NOW, event, {}) for n, event in enumerate(incident.collect_events(), 1)]
+    days = "select distinct day from closure_days where dimension = 'ALL' order by day"
+    async with pool.acquire() as connection:
+        await fold(connection, entries)
+        assert len(await connection.fetch(days)) == 2  # that of the report, and that on which it is overdue
+        incident.request_return(by=person(Role.UNIT_HANDLER, units=("water",)), at=NOW, reason="not ours")
+        incident.decide_return(by=person(Role.SUPERVISOR), at=NOW, granted=True, reason="right")
+        later = [Entry(n, NOW, event, {}) for n, event in enumerate(incident.collect_events(), 4)]
+        await fold(connection, later)
+        assert len(await connection.fetch(days)) == 1
