@@ -1,20 +1,36 @@
-"""Gate passes for each gate and hour."""
+"""Gate passes for each gate and hour, each once: under what the gate decided, or the guard for whom it held somebody."""
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import aiosql
 import asyncpg
 
+from domain.access import Decision
+from domain.errors import CorruptError
 from domain.gatepass import GatePass
+from domain.model import event_classes
 from domain.ports import Entry
+from projections.question import Question
 from projections.runner import Projection
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
+DEFINITION = (
+    "Gate passes for each gate, by the hour in which they happened, each once: under the decision of the gate, "
+    "or of the guard for whom it held somebody, as it is known now."
+)
+
+
+class _Place(NamedTuple):
+    """Where and in which hour somebody passed."""
+
+    site_id: UUID
+    township: str
+    gate: str
+    hour: datetime
 
 
 def _hour(at: datetime) -> datetime:
@@ -23,26 +39,55 @@ def _hour(at: datetime) -> datetime:
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
-    counted = Counter(
-        (
-            entry.event.site_id,
-            entry.event.gate,
-            _hour(entry.event.timestamp),
-            str(entry.event.decision),
-        )
-        for entry in entries
-    )
-    sites, gates, hours, decisions = zip(*counted, strict=True)
-    await SQL.count(
-        connection, sites=sites, gates=gates, hours=hours, decisions=decisions, passes=list(counted.values())
-    )
+    decided = [entry.event.originator_id for entry in entries if not isinstance(entry.event, GatePass.Passed)]
+    held: dict[UUID, _Place] = {}
+    if decided:
+        held = {row[0]: _Place(*row[1:]) async for row in SQL.take_held(connection, ids=decided)}
+    counted: list[tuple[_Place, str, int, int]] = []
+    for entry in entries:
+        event = entry.event
+        if isinstance(event, GatePass.Passed):
+            place = _Place(event.site_id, event.township, event.gate, _hour(event.timestamp))
+            counted.append((place, event.decision, 1, entry.position))
+            if event.decision is Decision.HELD:
+                held[event.originator_id] = place
+        elif (waited := held.pop(event.originator_id, None)) is None:
+            raise CorruptError(f"{event.TOPIC} at position {entry.position} is of a pass that nobody held")
+        else:
+            counted.append((waited, Decision.HELD, -1, entry.position))
+            counted.append((waited, event.TO, 1, entry.position))
+    if held:
+        await SQL.hold(connection, ids=list(held), **_columns(list(held.values())))
+    places, decisions, passes, positions = zip(*counted, strict=True)
+    await SQL.count(connection, **_columns(places), decisions=decisions, passes=passes, positions=positions)
 
 
-PROJECTION = Projection("gate_traffic", 1, frozenset({GatePass.Passed.TOPIC}), fold, ("gate_traffic",))
+def _columns(places: Sequence[_Place]) -> dict[str, Any]:
+    sites, townships, gates, hours = zip(*places, strict=True)
+    return {"sites": sites, "townships": townships, "gates": gates, "hours": hours}
+
+
+PROJECTION = Projection(
+    "gate_traffic", 2, frozenset(event_classes(GatePass)), fold, ("gate_traffic", "gate_held")
+)
 
 
 async def traffic(
     connection: asyncpg.Connection, *, site_id: UUID, start: datetime, end: datetime, unit: str
 ) -> list[Any]:
-    """Rows of (start, gate, decision, passes) with start <= hour < end, summed by `unit` ("hour" or "day") of Asia/Shanghai."""
+    """Rows of (start, gate, decision, passes) with start <= hour < end, summed by `unit` ("hour", "day" or "month") of Asia/Shanghai."""
     return [row async for row in SQL.traffic(connection, site_id=site_id, start=start, end=end, unit=unit)]
+
+
+async def passes(connection: asyncpg.Connection, question: Question) -> int:
+    """How many passes there were in the period, whatever was decided."""
+    found: int = await SQL.passes(connection, **question.values())
+    return found
+
+
+async def totals(connection: asyncpg.Connection, question: Question) -> list[Any]:
+    """The same for each gate and decision: rows of (site_id, gate, decision, passes, first_position, last_position).
+
+    The positions are the stretch of the log in which the events that were counted stand: a row for each pass would be the log again.
+    """
+    return [row async for row in SQL.totals(connection, **question.values())]

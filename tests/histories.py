@@ -6,6 +6,7 @@ from random import Random
 from uuid import UUID
 
 from given import NOW, person
+from lives import LIVES, born
 from wandering import wander
 
 from domain.gatepass import decide
@@ -129,11 +130,13 @@ async def everything(log):
 
 
 async def mixed(log, site, *, seed=1, incidents=40, passes=60, start: datetime = NOW) -> None:
-    """A log in which incidents and passes alternate at random."""
+    """A log in which incidents, passes and some of everything else alternate at random."""
     random = Random(seed)
     requests = interleaved(random, site, incidents, start=start)
     for number in range(passes):
         moment = start + timedelta(minutes=random.randrange(3_000))
         seen = a_pass(site, moment, number=number, gate=random.choice(sorted(site.gates)))
         requests.insert(random.randrange(incidents, len(requests)), request(seen, 1_000_000 + number))
+    others = [one for kind in LIVES for one in born(kind, random, [site], 3, start=start)]
+    requests += [request(one, 2_000_000 + number) for number, one in enumerate(others)]
     await append_requests(log, requests)

@@ -6,11 +6,16 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
-from given import NOW, build_site
-from histories import a_pass, append, everything
+from given import NOW, build_site, person
+from histories import a_pass, append, append_requests, everything, request
 
-from domain.gatepass import GatePass
-from projections.gate_traffic import PROJECTION, traffic
+from domain.access import Decision
+from domain.errors import CorruptError
+from domain.gatepass import GatePass, RefusalGround, ReleaseGround
+from domain.people import Role, Scope
+from projections.gate_traffic import PROJECTION, passes, totals, traffic
+from projections.period import Period
+from projections.question import Question
 from projections.runner import catch_up
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -19,7 +24,12 @@ MIDNIGHT = datetime(2020, 2, 28, 16, tzinfo=UTC)  # in Shanghai the leap day beg
 
 
 def by_hand(entries, site, start, end, unit):
-    """The rows of the figure, counted pass by pass."""
+    """The rows of the figure, counted pass by pass, each under what was decided last."""
+    decided = {
+        entry.event.originator_id: entry.event.TO or entry.event.decision
+        for entry in entries
+        if isinstance(entry.event, GatePass.Event)
+    }
     counted = Counter()
     for entry in entries:
         event = entry.event
@@ -27,7 +37,7 @@ def by_hand(entries, site, start, end, unit):
             local = event.timestamp.astimezone(SHANGHAI).replace(minute=0, second=0, microsecond=0)
             if start <= local < end:
                 begun = local if unit == "hour" else local.replace(hour=0)
-                counted[begun, event.gate, str(event.decision)] += 1
+                counted[begun, event.gate, str(decided[event.originator_id])] += 1
     return sorted((*key, passes) for key, passes in counted.items())
 
 
@@ -98,3 +108,97 @@ async def test_who_is_held_at_a_guarded_gate_is_counted_apart(log, pool, site):
         (NOW, "garage", "HELD", 1),
         (NOW, "main", "RECORDED", 1),
     ]
+
+
+GUARD = person(Role.GUARD)
+
+
+def ended(one, at=NOW + timedelta(minutes=2), *, let_in=True):
+    """The pass after the guard decided."""
+    if let_in:
+        one.release(by=GUARD, at=at, ground=ReleaseGround.RESIDENT_KNOWN)
+    else:
+        one.refuse(by=GUARD, at=at, ground=RefusalGround.NOT_EXPECTED)
+    return one
+
+
+async def test_who_was_held_counts_once_under_what_the_guard_decided_and_in_the_hour_of_the_pass(
+    log, pool, site
+):
+    in_one_batch = ended(a_pass(site, NOW, number=1, gate="garage"), NOW + 3 * HOUR)
+    later = a_pass(site, NOW, number=2, gate="garage")
+    await append(log, [in_one_batch, later, a_pass(site, NOW, number=3, gate="garage")])
+    await catch_up(PROJECTION, pool, log)
+    await append(log, [ended(later, let_in=False)], first_number=3)
+    await catch_up(PROJECTION, pool, log)
+    assert await counted(pool, site, NOW, NOW + 9 * HOUR, "hour") == [
+        (NOW, "garage", "HELD", 1),
+        (NOW, "garage", "OPENED", 1),
+        (NOW, "garage", "REFUSED_BY_GUARD", 1),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_with_guards_deciding_whenever_each_pass_is_counted_once_in_batches_of_any_size(
+    log, pool, site, seed, monkeypatch
+):
+    random = Random(seed)
+    seen = [
+        a_pass(site, MIDNIGHT + timedelta(minutes=random.randrange(4000)), number=n, gate="garage")
+        for n in range(80)
+    ]
+    requests = [request(one, n) for n, one in enumerate(seen)]
+    for n, one in enumerate(random.sample(seen, 50), start=100):
+        requests.append(request(ended(one, let_in=random.random() < 0.5), n))
+    await append_requests(log, requests)
+    monkeypatch.setattr("projections.runner.BATCH", random.choice([1, 3, 17, 64]))
+    await catch_up(PROJECTION, pool, log)
+    rows = await counted(pool, site, MIDNIGHT, MIDNIGHT + 3 * DAY, "hour")
+    assert rows == by_hand(await everything(log), site, MIDNIGHT, MIDNIGHT + 3 * DAY, "hour")
+    assert sum(row[3] for row in rows) == 80
+
+
+async def test_a_decision_on_a_pass_that_nobody_held_is_refused(log, pool, site):
+    held = ended(a_pass(site, NOW, number=1, gate="garage"))
+    entries = [entry for entry in await everything_of(log, held) if entry.event.TO]
+    async with pool.acquire() as connection:
+        with pytest.raises(CorruptError, match="nobody held"):
+            await PROJECTION.fold(connection, entries)
+
+
+async def everything_of(log, aggregate):
+    """The entries of one aggregate."""
+    await append(log, [aggregate])
+    return await log.history(aggregate.id)
+
+
+async def test_a_month_and_a_period_sum_what_its_hours_have(log, pool, site):
+    other = await build_site(log, "gaoqiao", "xianjiang")
+    moments = [MIDNIGHT - HOUR, MIDNIGHT, MIDNIGHT + HOUR, MIDNIGHT + 2 * DAY]  # the last is in March
+    await append(log, [a_pass(site, at, number=n) for n, at in enumerate(moments)])
+    await append(log, [a_pass(other, MIDNIGHT, number=9)], first_number=9)
+    await catch_up(PROJECTION, pool, log)
+    february = datetime(2020, 1, 31, 16, tzinfo=UTC)
+    march = datetime(2020, 2, 29, 16, tzinfo=UTC)
+    assert await counted(pool, site, february, march + DAY * 9, "month") == [
+        (february, "main", "RECORDED", 3),
+        (march, "main", "RECORDED", 1),
+    ]
+    leap = Period(MIDNIGHT.astimezone(SHANGHAI).date(), MIDNIGHT.astimezone(SHANGHAI).date())
+    asked = Question(period=leap, now=NOW)
+    async with pool.acquire() as connection:
+        assert await passes(connection, asked) == 3
+        assert await passes(connection, Question(period=leap, now=NOW, scope=Scope("xianjiang"))) == 1
+        assert await passes(connection, Question(period=leap, now=NOW, site_id=site.id)) == 2
+        assert await passes(connection, Question(period=leap, now=NOW, as_of=leap.start - DAY)) == 0
+        rows = await totals(connection, Question(period=leap, now=NOW, site_id=site.id))
+    (row,) = rows
+    assert (row["gate"], row["decision"], row["passes"]) == ("main", Decision.RECORDED, 2)
+    found = [
+        entry.position
+        for entry in await everything(log)
+        if isinstance(entry.event, GatePass.Passed)
+        and entry.event.site_id == site.id
+        and row["first_position"] <= entry.position <= row["last_position"]
+    ]
+    assert len(found) == 2

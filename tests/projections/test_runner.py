@@ -291,7 +291,7 @@ async def test_a_closing_without_a_report_is_refused_and_not_passed_over(log, po
 
 
 async def test_when_all_have_stopped_the_worker_says_so_and_ends(running, superuser, site, log):
-    await append(log, [driven(reported(1, site, NOW), TO_CLOSURE), a_pass(site, NOW, number=1)])
+    await mixed(log, site)
     for table in TABLES:
         await superuser.execute(f"alter table {table} rename to {table}_hidden")
     with pytest.raises(CorruptError, match="every projection has stopped"):

@@ -1,0 +1,31 @@
+-- name: take
+delete from devices where device_id = any(:ids::uuid[]) returning *
+
+-- name: listed
+select * from devices
+ where (:scope_township::text is null or township = :scope_township)
+   and (:scope_site::uuid is null or site_id = :scope_site)
+   and (:township::text is null or township = :township)
+   and (:site_id::uuid is null or site_id = :site_id)
+   and (:state::text is null or state = :state)
+   and (:kind::text is null or kind = :kind)
+   and (:after_site::uuid is null or (site_id, code) > (:after_site, :after_code::text))
+ order by site_id, code
+ limit :first
+
+-- name: health
+select grouping(site_id) = 1 as total, site_id,
+       count(*) filter (where state = 'ONLINE') as online,
+       count(*) filter (where state = 'OFFLINE') as offline,
+       count(*) filter (where state = 'REGISTERED') as never_seen,
+       count(*) filter (where state = 'OUT_OF_SERVICE') as out_of_service,
+       count(*) filter (where armed) as armed,
+       max(last_seen_at) as last_seen_at
+  from devices
+ where state <> 'RETIRED'
+   and (:scope_township::text is null or township = :scope_township)
+   and (:scope_site::uuid is null or site_id = :scope_site)
+   and (:township::text is null or township = :township)
+   and (:site_id::uuid is null or site_id = :site_id)
+ group by grouping sets ((), (site_id))
+ order by site_id

@@ -1,0 +1,169 @@
+"""The board of disputes: one row for each, as it stands now, with nothing about its parties but how many they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import aiosql
+import asyncpg
+
+from domain.dispute import Dispute
+from domain.model import event_classes
+from domain.people import Scope
+from domain.ports import Entry
+from projections.question import Question
+from projections.rows import Changes, Row, fold_rows, ids
+from projections.runner import Projection
+
+SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
+
+
+def _begin(entry: Entry) -> Row:
+    event = entry.event
+    return dict.fromkeys(_LATER) | {
+        "dispute_id": event.originator_id,
+        "township": event.township,
+        "site_id": event.site_id,
+        "category": event.category,
+        "incident_id": event.incident_id,
+        "mechanism": event.mechanism,
+        "parties": 0,
+        "sessions": 0,
+        "overdue": False,
+        "registered_at": event.timestamp,
+        "registered_position": entry.position,
+    }
+
+
+_LATER = (
+    *("mediator", "room", "form", "route", "satisfied", "due", "due_at"),
+    *("accepted_at", "accepted_position", "agreed_at", "agreed_position", "failed_at", "failed_position"),
+    *("withdrawn_at", "confirmation_requested_at", "confirmed_at", "confirmation_refused_at"),
+    *("performing_at", "breached_at", "urged_at", "fulfilled_at", "referred_at", "closed_at"),
+)
+"""What is not known of a dispute when it is registered."""
+
+
+def _confirmation_decided(_row: Row, entry: Entry) -> Row:
+    column = "confirmed_at" if entry.event.confirmed else "confirmation_refused_at"
+    return {column: entry.event.timestamp}
+
+
+_CHANGES: Changes = {
+    Dispute.PartyAdded: lambda row, _: {"parties": row["parties"] + 1},
+    Dispute.Accepted: lambda _, entry: {
+        "accepted_at": entry.event.timestamp,
+        "accepted_position": entry.position,
+    },
+    Dispute.Assigned: lambda _, entry: {"mediator": entry.event.mediator, "room": entry.event.room},
+    Dispute.MediatorRecused: lambda *_: {"mediator": None, "room": None},
+    Dispute.SessionHeld: lambda _, entry: {"sessions": entry.event.session},
+    Dispute.DeadlinePassed: lambda *_: {"overdue": True},
+    Dispute.Agreed: lambda _, entry: {
+        "agreed_at": entry.event.timestamp,
+        "agreed_position": entry.position,
+        "form": entry.event.form,
+    },
+    Dispute.Failed: lambda _, entry: {"failed_at": entry.event.timestamp, "failed_position": entry.position},
+    Dispute.Withdrawn: lambda _, entry: {"withdrawn_at": entry.event.timestamp},
+    Dispute.ConfirmationRequested: lambda _, entry: {"confirmation_requested_at": entry.event.timestamp},
+    Dispute.ConfirmationDecided: _confirmation_decided,
+    Dispute.PerformanceStarted: lambda _, entry: {"performing_at": entry.event.timestamp},
+    Dispute.Breached: lambda row, entry: {"breached_at": row["breached_at"] or entry.event.timestamp},
+    Dispute.Urged: lambda row, entry: {"urged_at": row["urged_at"] or entry.event.timestamp},
+    Dispute.Fulfilled: lambda _, entry: {"fulfilled_at": entry.event.timestamp},
+    Dispute.Referred: lambda _, entry: {"referred_at": entry.event.timestamp, "route": entry.event.route},
+    Dispute.Closed: lambda _, entry: {
+        "closed_at": entry.event.timestamp,
+        "satisfied": entry.event.satisfied,
+    },
+}
+
+
+async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
+    taken = [row async for row in SQL.take(connection, ids=ids(entries))]
+    await fold_rows(connection, entries, table="disputes", taken=taken, begin=_begin, changes=_CHANGES)
+    assigned = [
+        entry for entry in entries if isinstance(entry.event, Dispute.Assigned | Dispute.MediatorRecused)
+    ]
+    given = [entry.event if isinstance(entry.event, Dispute.Assigned) else None for entry in assigned]
+    await SQL.assign(
+        connection,
+        ids=[entry.event.originator_id for entry in assigned],
+        positions=[entry.position for entry in assigned],
+        times=[entry.event.timestamp for entry in assigned],
+        mediators=[event and event.mediator for event in given],
+        rooms=[event and event.room for event in given],
+    )
+
+
+PROJECTION = Projection(
+    "disputes", 1, frozenset(event_classes(Dispute)), fold, ("disputes", "dispute_assignments")
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeFilter:
+    """What to list; None is everything. due_by: those whose next deadline is at this moment or before."""
+
+    state: str | None = None
+    site_id: UUID | None = None
+    township: str | None = None
+    category: str | None = None
+    mechanism: str | None = None
+    mediator: str | None = None
+    room: str | None = None
+    due_by: datetime | None = None
+
+
+async def one(connection: asyncpg.Connection, scope: Scope, dispute_id: UUID) -> Any | None:
+    """The row of one dispute, if it lies inside `scope`."""
+    return await SQL.one(
+        connection, dispute_id=dispute_id, scope_township=scope.township, scope_site=scope.site_id
+    )
+
+
+async def listed(
+    connection: asyncpg.Connection,
+    scope: Scope,
+    wanted: DisputeFilter,
+    *,
+    first: int,
+    after: tuple[datetime, UUID] | None,
+) -> list[Any]:
+    """At most `first` disputes inside `scope`, newest first, beyond the row `after` (registered_at, dispute_id)."""
+    rows = SQL.listed(
+        connection,
+        scope_township=scope.township,
+        scope_site=scope.site_id,
+        township=wanted.township,
+        site_id=wanted.site_id,
+        state=wanted.state,
+        category=wanted.category,
+        mechanism=wanted.mechanism,
+        mediator=wanted.mediator,
+        room=wanted.room,
+        due_by=wanted.due_by,
+        after_time=after and after[0],
+        after_id=after and after[1],
+        first=first,
+    )
+    return [row async for row in rows]
+
+
+async def registrations(connection: asyncpg.Connection, question: Question) -> int:
+    """How many disputes were registered in the period."""
+    found: int = await SQL.registrations(connection, **question.values())
+    return found
+
+
+async def registered(
+    connection: asyncpg.Connection, question: Question, *, first: int, after: int
+) -> list[Any]:
+    """The disputes registered in the period, in the order of the log: at most `first` rows of (dispute_id, registered_position),
+    beyond log position `after`.
+    """
+    return [row async for row in SQL.registered(connection, **question.values(), first=first, after=after)]

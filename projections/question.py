@@ -1,0 +1,50 @@
+"""What a figure is asked for: a period, a place, and what was known when; docs/figures.md says what each of them means."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Self
+from uuid import UUID
+
+from domain.people import CITY, Scope
+from projections.period import Period, midnight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """`scope` is where the asker may look, `township` and `site_id` what they ask for; None is any.
+
+    now: the clock, of which no figure here depends but by its cut-off. as_of: only what was done by the end of this day counts.
+    """
+
+    period: Period
+    now: datetime
+    scope: Scope = CITY
+    township: str | None = None
+    site_id: UUID | None = None
+    as_of: date | None = None
+
+    @property
+    def until(self) -> datetime | None:
+        """What was done at this moment or after it does not count; None if everything does."""
+        return None if self.as_of is None else midnight(self.as_of + timedelta(days=1))
+
+    @property
+    def cut_off(self) -> datetime:
+        """The end of the period, or of the as-of day, or now, whichever comes first."""
+        return min(self.period.over, self.now, self.until or self.now)
+
+    def during(self, period: Period) -> Self:
+        """The same question about another period."""
+        return replace(self, period=period)
+
+    def values(self) -> dict[str, object]:
+        """The question as the parameters of queries."""
+        return {
+            "start": midnight(self.period.start),
+            "over": self.period.over,
+            "until": self.until,
+            "scope_township": self.scope.township,
+            "scope_site": self.scope.site_id,
+            "township": self.township,
+            "site_id": self.site_id,
+        }

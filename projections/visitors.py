@@ -1,0 +1,115 @@
+"""Visitors: who is on site now, by visit and never by name, and who is expected."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import aiosql
+import asyncpg
+
+from domain.model import event_classes
+from domain.people import Scope
+from domain.ports import Entry
+from domain.visitor import Visitor
+from projections.period import day_of, midnight
+from projections.rows import Changes, Row, fold_rows, ids
+from projections.runner import Projection
+
+SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
+
+
+def _begin(entry: Entry) -> Row:
+    event = entry.event
+    return {
+        "visitor_id": event.originator_id,
+        "site_id": event.site_id,
+        "township": event.township,
+        "host": event.host,
+        "requester": event.requester,
+        "gates": event.gates,
+        "valid_from": event.valid_from,
+        "valid_until": event.valid_until,
+        "uses": event.uses,
+        "entries": 0,
+        "requested_at": event.timestamp,
+        "approved_at": None,
+        "entered_at": None,
+        "entered_by": None,
+        "left_at": None,
+    }
+
+
+_CHANGES: Changes = {
+    Visitor.Approved: lambda _, entry: {"approved_at": entry.event.timestamp},
+    Visitor.Entered: lambda row, entry: {
+        "entries": row["entries"] + 1,
+        "entered_at": entry.event.timestamp,
+        "entered_by": entry.event.gate,
+    },
+    Visitor.Left: lambda _, entry: {"left_at": entry.event.timestamp},
+}
+
+
+async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
+    taken = [row async for row in SQL.take(connection, ids=ids(entries))]
+    await fold_rows(connection, entries, table="visitors", taken=taken, begin=_begin, changes=_CHANGES)
+
+
+PROJECTION = Projection("visitors", 1, frozenset(event_classes(Visitor)), fold, ("visitors",))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitorFilter:
+    """Where; None is everywhere."""
+
+    site_id: UUID | None = None
+    township: str | None = None
+
+
+async def on_site(
+    connection: asyncpg.Connection,
+    scope: Scope,
+    wanted: VisitorFilter,
+    now: datetime,
+    *,
+    overstaying: bool | None = None,
+    first: int,
+    after: tuple[datetime, UUID] | None,
+) -> list[Any]:
+    """At most `first` visitors who entered and did not leave, whose time ends first, beyond the row `after` (valid_until, visitor_id).
+
+    Each row says whether the visitor is `overstaying` 超时未离: also one whom the timers have not noticed yet.
+    """
+    rows = SQL.on_site(
+        connection, **_place(scope, wanted, after), now=now, overstaying=overstaying, first=first
+    )
+    return [row async for row in rows]
+
+
+async def expected(
+    connection: asyncpg.Connection,
+    scope: Scope,
+    wanted: VisitorFilter,
+    now: datetime,
+    *,
+    first: int,
+    after: tuple[datetime, UUID] | None,
+) -> list[Any]:
+    """At most `first` visitors who can still come in today (also once more), the earliest first, beyond `after` (valid_from, visitor_id)."""
+    tomorrow = midnight(day_of(now) + timedelta(days=1))
+    rows = SQL.expected(connection, **_place(scope, wanted, after), now=now, until=tomorrow, first=first)
+    return [row async for row in rows]
+
+
+def _place(scope: Scope, wanted: VisitorFilter, after: tuple[datetime, UUID] | None) -> dict[str, Any]:
+    return {
+        "scope_township": scope.township,
+        "scope_site": scope.site_id,
+        "township": wanted.township,
+        "site_id": wanted.site_id,
+        "after_time": after and after[0],
+        "after_id": after and after[1],
+    }
