@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from domain.errors import InvalidError
-from projections import alarms, closure, disputes, gate_traffic, sites
+from projections import alarms, closure_figures, disputes, gate_traffic, sites
 from projections.period import Period, change, points
 from projections.question import Question
 
@@ -164,23 +164,23 @@ async def lineage(
         case Count.GATE_PASSES:
             raise InvalidError("passes are counted by the hour: ask for the totals of their gates instead")
         case Count.INCIDENTS | Count.CRIMINAL_CASES | Count.SAFETY_ACCIDENTS:
-            cohort = _cohort(question, _CATEGORIES[count])
-            rows = await closure.lineage(connection, cohort, first=first, after=after)
+            asked = _of_incidents(question, _CATEGORIES[count])
+            rows = await closure_figures.lineage(connection, asked, "received", first=first, after=after)
     return [Source(row[0], row[1]) for row in rows]
 
 
 async def _received(connection: asyncpg.Connection, question: Question, category: str | None) -> int:
-    return (await closure.closure_rate(connection, _cohort(question, category))).received
+    return (await closure_figures.closure(connection, _of_incidents(question, category))).received
 
 
-def _cohort(question: Question, category: str | None) -> closure.Cohort:
-    """The incidents that were received. (What was rejected or merged after the as-of day is left out here all the same.)"""
-    end = question.period.end
-    return closure.Cohort(
-        start=question.period.start,
-        end=end if question.as_of is None else min(end, question.as_of),
+def _of_incidents(question: Question, category: str | None) -> closure_figures.Question:
+    """The same question, about incidents of a category (None: of any)."""
+    return closure_figures.Question(
+        period=question.period,
+        now=question.now,
         scope=question.scope,
         township=question.township,
         site_id=question.site_id,
         category=category,
+        as_of=question.as_of,
     )
