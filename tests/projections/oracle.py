@@ -71,10 +71,19 @@ def within(fact, period):
 
 def cut_off(question):
     """The end of the period, or of the as-of day, or now, whichever comes first."""
-    ends = [question.period.over, question.now]
-    if question.as_of is not None:
-        ends.append(Period(question.as_of, question.as_of).over)
-    return min(ends)
+    return min(end_of_days(question), question.now)
+
+
+def end_of_days(question):
+    """The end of the period, or of the as-of day."""
+    if question.as_of is None:
+        return question.period.over
+    return min(question.period.over, Period(question.as_of, question.as_of).over)
+
+
+def by_cut_off(history, question):
+    """What had happened at the cut-off: what is done this very moment is done, what is done at midnight belongs to the next day."""
+    return [fact for fact in before(history, end_of_days(question)) if fact.at <= question.now]
 
 
 # The story of one incident
@@ -82,11 +91,10 @@ def cut_off(question):
 
 @dataclass
 class Dispatch:
-    """What belongs to one dispatch. `due`: the deadline that runs for its lead unit, or that was missed; None while it is parked."""
+    """What belongs to one dispatch. `due`: the deadline that runs for its lead unit, or that was missed; None while it waits."""
 
     fact: Fact
     due: datetime | None = None
-    waiting: datetime | None = None
     signed: Fact | None = None
     feedback: Fact | None = None
     extended: Fact | None = None
@@ -200,12 +208,10 @@ def set_due(dispatch, fact):
         return
     runs = {deadline.name: deadline.due_at for deadline in fact.event.deadlines}
     due = runs.get(f"handle:{dispatch.unit}") or runs.get("verify")
-    if isinstance(fact.event, Incident.Parked):
-        dispatch.waiting, dispatch.due = dispatch.due, None
-    elif due is not None:
+    if due is not None:
         dispatch.due = due
-    elif isinstance(fact.event, Incident.Unparked):  # it passed, and somebody noted it, before it was parked
-        dispatch.due = dispatch.waiting
+    elif isinstance(fact.event, Incident.Parked) and dispatch.due is not None and dispatch.due > fact.at:
+        dispatch.due = None  # it waits; what is due this very moment does not, as the domain has it
 
 
 # What is counted
@@ -258,7 +264,7 @@ def of_dispatch(dispatch, period):
 
 def of_incident(story, history, question):
     """What one incident adds: (count, fact)."""
-    period, end = question.period, cut_off(question)
+    period = question.period
     received = within(story.reported, period)
     if story.left is not None:
         if received:
@@ -274,7 +280,7 @@ def of_incident(story, history, question):
         if within(fact, period):
             yield "reopened", fact
     yield from of_closings([closing for closing in story.closings if within(closing.fact, period)])
-    if is_overdue(before(history, end), end):
+    if is_overdue(by_cut_off(history, question), cut_off(question)):
         yield "overdue", story.reported
 
 
@@ -318,8 +324,7 @@ def repeats(told, question, days=7):
             and asked_for(story, question)
             and question.unit in (None, story.unit)
             and any(
-                (other.at, other.position) < (one.at, one.position)
-                and one.at - other.at <= timedelta(days=days)
+                timedelta() < one.at - other.at <= timedelta(days=days)
                 for other in places[one.event.site_id, one.event.category]
             )
         ):
@@ -493,21 +498,28 @@ def alarms(entries, question):
 def households(entries, question):
     """The households of the asked-for sites at the middle of the period, as they were last counted by then."""
     middle = question.period.start + timedelta(days=question.period.days // 2)
-    total = 0
-    for history in known(histories(entries, Site.Event), question.as_of):
-        planned, last = history[0].event, None
-        for fact in history:
-            if isinstance(fact.event, Site.HouseholdsCounted) and fact.event.counts_from <= middle:
-                last = fact.event if last is None or fact.event.counts_from >= last.counts_from else last
-        if (
-            last is not None
-            and question.scope.township in (None, planned.township)
-            and question.scope.site_id in (None, planned.originator_id)
-            and question.township in (None, planned.township)
-            and question.site_id in (None, planned.originator_id)
-        ):
-            total += last.households
-    return total
+    planned, last = {}, {}
+    for entry in entries:
+        event = entry.event
+        match event:
+            case Site.Planned():
+                planned[event.originator_id] = event
+            case Site.HouseholdsCounted():
+                before_it = last.get(event.originator_id)
+                if (
+                    event.counts_from <= middle
+                    and (question.as_of is None or day_of(event.timestamp) <= question.as_of)
+                    and (before_it is None or event.counts_from >= before_it.counts_from)
+                ):
+                    last[event.originator_id] = event
+    return sum(
+        event.households
+        for site_id, event in last.items()
+        if question.scope.township in (None, planned[site_id].township)
+        and question.scope.site_id in (None, site_id)
+        and question.township in (None, planned[site_id].township)
+        and question.site_id in (None, site_id)
+    )
 
 
 def per_thousand(events, count, days=None):
