@@ -43,10 +43,12 @@ async def compare(
     return Row(what, round(mine, 1), round(other, 1), round(mine / other, 2), at_least, at_most)
 
 
-def arguments(description: str) -> argparse.Namespace:
-    """The arguments that every benchmark takes."""
+def arguments(description: str, **sizes: int) -> argparse.Namespace:
+    """The arguments that every benchmark takes, and an option for each of its `sizes`."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="print the rows as JSON, in the last line")
+    for name, size in sizes.items():
+        parser.add_argument(f"--{name}", type=int, default=size, help=f"how many; {size:,}")
     return parser.parse_args()
 
 

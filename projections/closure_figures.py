@@ -250,7 +250,8 @@ async def _of_days(
         for cut in midday:  # in the middle of a day
             counts[cut.bucket]["overdue"] = 0
     await _collect(sums, SQL.superseded(connection, **given))
-    await _collect(sums, _overdue(connection, given, midday))
+    if midday:
+        await _collect(sums, _overdue(connection, given, midday))
     return sums
 
 
