@@ -60,8 +60,8 @@ class Torn:
     def __init__(self, log, random):
         self.log, self.random = log, random
 
-    async def read(self, after, limit, topics):
-        return await self.log.read(after, self.random.randint(1, limit), topics)
+    async def read(self, after, limit, topics, **how):
+        return await self.log.read(after, self.random.randint(1, limit), topics, **how)
 
 
 async def emptied(pool, projection, position):
