@@ -96,36 +96,22 @@ async def catch_up(
     """
     async with pool.acquire() as connection:
         position = await _enrolled(connection, projection)
-    limit, refused, coming = BATCH, None, None
-    try:
-        while True:
-            try:
-                page = await (coming or _read(projection, log, position, limit, until))
-                coming = None
-                if page.through - position >= limit == BATCH:  # far behind: read on while the database folds
-                    coming = asyncio.create_task(_read(projection, log, page.through, limit, until))
-                reached = await _apply(projection, pool, position, page)
-            except (CorruptError, _UnfoldableError) as error:
-                _drop(coming)
-                if limit == 1:
-                    raise await _stopped(projection, pool, position, error) from error
-                limit, refused, coming = (
-                    limit // 2,
-                    error,
-                    None,
-                )  # find the event, and apply everything before it
-            else:
-                report(reached)
-                if reached != page.through:  # another worker was here
-                    _drop(coming)
-                    coming = None
-                elif reached == position:
-                    if refused is not None:  # nothing there, and yet more behind it: a hole in the log
-                        raise await _stopped(projection, pool, position, refused) from refused
-                    return position
-                position, limit, refused = reached, min(limit * 2, BATCH), None
-    finally:
-        _drop(coming)
+    limit, refused = BATCH, None
+    while True:
+        try:
+            page = await _read(projection, log, position, limit, until)
+            reached = await _apply(projection, pool, position, page)
+        except (CorruptError, _UnfoldableError) as error:
+            if limit == 1:
+                raise await _stopped(projection, pool, position, error) from error
+            limit, refused = limit // 2, error  # find the event itself, and apply everything before it
+        else:
+            if reached == position:
+                if refused is not None:  # nothing there, and yet more behind it: a hole in the log
+                    raise await _stopped(projection, pool, position, refused) from refused
+                return position
+            report(reached)
+            position, limit, refused = reached, min(limit * 2, BATCH), None
 
 
 async def _read(projection: Projection, log: EventLog, position: int, limit: int, until: int | None) -> Page:
@@ -136,13 +122,6 @@ async def _read(projection: Projection, log: EventLog, position: int, limit: int
     if until is None or page.through <= until:
         return page
     return Page([entry for entry in page.entries if entry.position <= until], until)
-
-
-def _drop(task: asyncio.Task[Page] | None) -> None:
-    """Nobody wants what `task` reads, nor hears how it fails."""
-    if task is not None:
-        task.cancel()
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 async def _enrolled(connection: asyncpg.Connection, projection: Projection) -> int:

@@ -6,7 +6,8 @@ insert into projections (name, version, topics) values (:name, :version, :topics
 on conflict (name) do update set topics = excluded.topics where projections.version = excluded.version
 
 -- name: hold^
-select version, position from projections where name = :name for update
+-- The fold's statements are planned for each batch: a general plan would be settled on while a rebuilt table is nearly empty.
+select version, position, set_config('plan_cache_mode', 'force_custom_plan', true) from projections where name = :name for update
 
 -- name: advance!
 -- Who waits for it is told; nobody waits for one that is being rebuilt.

@@ -26,6 +26,7 @@ from domain.incident import Incident, IncidentState, Source
 from domain.people import Role, Scope
 from domain.site import Direction, GateMode, Measure, site_id
 from projections import closure_figures
+from projections.all import PROJECTIONS
 
 WORKER = person(Role.GRID_WORKER, name="grid-07")
 INTAKE = person(Role.INTAKE, name="intake-01")
@@ -545,10 +546,14 @@ async def test_a_stopped_projection_shows_in_the_status_of_the_system(working, a
     by_name = {row["name"]: row for row in status["projections"]}
     assert status["position"] == done["position"]
     assert (status["observationsWaiting"], status["deadLetters"]) == (0, 0)
-    assert by_name["gone"] == {
-        "name": "gone", "position": 0, "lag": done["position"], "error": "gone cannot fold position 7: because",
+    gone, closure = by_name["gone"], by_name["closure"]
+    assert (gone["position"], gone["lag"], gone["folded"]) == (0, done["position"], 0)
+    assert gone["error"] == "gone cannot fold position 7: because"
+    assert gone["lagSeconds"] > 0
+    assert closure == {
+        "name": "closure", "version": PROJECTIONS["closure"].version, "position": done["position"], "lag": 0, "lagSeconds": 0,
+        "folded": 1, "missing": 0, "digest": None, "provedPosition": None, "error": None,
     }  # fmt: skip
-    assert by_name["closure"] == {"name": "closure", "position": done["position"], "lag": 0, "error": None}
 
 
 async def test_a_lost_bus_is_unavailable_and_the_rest_of_the_status_is_there(
