@@ -162,7 +162,7 @@ with seen as (
              order by m.position desc limit 1) as mechanism_then
       from unnest(:buckets::int[], :cuts::timestamptz[], :dones::timestamptz[]) as cut (bucket, at, done)
       join closure_dispatches d
-        on d.late_from < cut.at and d.dispatched_at < cut.done
+        on d.due_at < cut.at and d.late_from < cut.done
        and (d.ended_at is null or d.late_from < d.ended_at and d.ended_at >= cut.done)
      where (:scope_township::text is null or d.township = :scope_township)
        and (:scope_site::uuid is null or d.site_id = :scope_site)

@@ -82,7 +82,7 @@ select f.incident_id, f.reported_position,
 -- name: overdue
 select d.incident_id, d.reported_position, null::bigint as closing_position
   from closure_dispatches d
- where d.late_from < :cut and d.dispatched_at < :done
+ where d.due_at < :cut and d.late_from < :done
    and (d.ended_at is null or d.late_from < d.ended_at and d.ended_at >= :done)
    and d.reported_position > :after
    and (:scope_township::text is null or d.township = :scope_township)

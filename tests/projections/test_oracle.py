@@ -10,7 +10,7 @@ import oracle
 import pytest
 from comparing import EXAMPLES, LATER, Torn, built, days, emptied, lives, mostly, periods, places
 from given import person
-from histories import TO_CLOSURE, append, append_requests, driven, reported
+from histories import TO_CLOSURE, append, append_requests, driven, reported, step
 from hypothesis import given
 from hypothesis import strategies as st
 from tangles import CATEGORIES, tangled
@@ -269,3 +269,17 @@ async def test_from_47_to_1_is_97_9_per_cent_less_and_from_0_is_no_figure(log, p
     assert round(Decimal(change(one, many) * 100), 1) == Decimal("-97.9")
     assert change(many, none) is None
     assert [years[0].rate(basis) for basis in Basis] == [None, None, None]
+
+
+async def test_what_was_due_before_it_was_dispatched_is_overdue_at_that_very_moment(log, pool, site):
+    incident = driven(reported(1, site, MONDAY), 1)
+    step(incident, MONDAY - timedelta(days=60))  # a clock that runs back: it counts when it was accepted
+    dispatched = incident.created_on + timedelta(hours=1)
+    await append(log, [incident])
+    overdue = [
+        (await asked(pool, log, now=dispatched + shift)).overdue for shift in (-oracle.HOUR, 0 * oracle.HOUR)
+    ]
+    assert overdue == [0, 1]
+    async with pool.acquire() as connection:
+        question = Question(period=YEAR, now=dispatched)
+        assert len(await paged(connection, question, "overdue", 1)) == 1
