@@ -132,6 +132,7 @@ class Folding(PostgresTrackingRecorder):
         self.loop.run_until_complete(self._fold(event, tracking))
 
     async def _fold(self, event: Any, tracking: Tracking) -> None:
+        assert self.connection is not None
         async with self.connection.transaction():
             entry = Entry(tracking.notification_id, event.timestamp, event, {})
             await CLOSURE.fold(self.connection, [entry])
@@ -166,12 +167,12 @@ async def one_by_one(url: str, owner: asyncpg.Connection, application: Stock) ->
     Folding.url = url
 
     def run() -> float:
-        began = time.perf_counter()
+        began: float = time.perf_counter()
         with ProjectionRunner(
             application_class=Stock, projection_class=Peer, view_class=Folding, env=dict(application.env)
         ) as runner:
             runner.wait(last, timeout=3600)  # raises what the projection raised
-            return events / (time.perf_counter() - began)
+            return float(events) / (time.perf_counter() - began)
 
     rate = await asyncio.to_thread(run)
     assert await owner.fetchval(f"select count(*) from peer.{CLOSURE.tables[0]}") > 0
@@ -235,7 +236,9 @@ async def lags(pool: asyncpg.Pool, log: PostgresLog, rate: int, seconds: float) 
         await asyncio.sleep(max(0.0, began + sent / rate - time.perf_counter()))
         results = await log.append_all(chunk)
         count = sum(len(one.events) for one in chunk)
-        waiting.append((results[-1].last, count, time.perf_counter()))
+        last = results[-1]
+        assert not isinstance(last, Exception), last
+        waiting.append((last.last, count, time.perf_counter()))
         sent += count
     done = True
     late = time.perf_counter() - began - sent / rate
