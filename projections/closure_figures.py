@@ -18,11 +18,13 @@ from typing import Any
 import aiosql
 import asyncpg
 
+from projections.closure import PROJECTION
 from projections.closure_definitions import DEFINITIONS
 from projections.closure_lineage import lineage
-from projections.closure_question import Cut, Question, cuts, snapshot
+from projections.closure_question import Cut, Question, cuts
 from projections.closure_times import Spread, Times, repeats, times
 from projections.period import Grain, Period, midnight
+from projections.snapshot import snapshot
 
 __all__ = [
     "DEFINITIONS",
@@ -39,7 +41,6 @@ __all__ = [
     "lineage",
     "repeats",
     "series",
-    "snapshot",
     "times",
 ]
 
@@ -175,7 +176,7 @@ async def closure(connection: asyncpg.Connection, question: Question) -> Closure
 async def compared(connection: asyncpg.Connection, question: Question) -> Compared:
     """The counts of the period beside those of its neighbours; what is as of a day is so for all three."""
     period = question.period
-    async with snapshot(connection):
+    async with snapshot(connection, PROJECTION.tables):
         return Compared(
             *[
                 await closure(connection, replace(question, period=one))
@@ -189,7 +190,7 @@ async def series(
 ) -> list[Bucket]:
     """The counts of every bucket of the period (grain None: of the whole), in order; with a group, of every value that has any."""
     buckets = [question.period] if grain is None else list(question.period.buckets(grain))
-    async with snapshot(connection):
+    async with snapshot(connection, PROJECTION.tables):
         position: int = await SQL.position(connection)
         sums = await (_of_days if _days_suffice(question, group) else _of_rows)(
             connection, question, buckets, group

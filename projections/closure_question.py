@@ -1,12 +1,9 @@
 """What is asked of the figures of closure, and the moments that follow from it."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
-
-import asyncpg
 
 from projections.period import Period
 from projections.question import Question as _Question
@@ -51,10 +48,3 @@ def cuts(question: Question, buckets: Sequence[Period]) -> list[Cut]:
         Cut(bucket, end, end) if end <= question.now else Cut(bucket, question.now, question.now + _MOMENT)
         for bucket, end in enumerate(ends, 1)
     ]
-
-
-@asynccontextmanager
-async def snapshot(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    """Everything that is read inside was counted at one position of the log."""
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        yield

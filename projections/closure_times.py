@@ -9,7 +9,9 @@ from typing import Any, Self
 import aiosql
 import asyncpg
 
-from projections.closure_question import Question, snapshot
+from projections.closure import PROJECTION
+from projections.closure_question import Question
+from projections.snapshot import snapshot
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
 _HOUR = 3600
@@ -47,7 +49,7 @@ class Times:
 
 async def times(connection: asyncpg.Connection, question: Question) -> Times:
     """To sign, to handle and to close."""
-    async with snapshot(connection):
+    async with snapshot(connection, PROJECTION.tables):
         closed = await SQL.to_close(connection, **question.filters())
         signed = await SQL.to_sign(connection, **question.filters())
     return Times(

@@ -18,10 +18,12 @@ from domain.errors import CorruptError, UnavailableError
 from projections import rebuild as rebuilding
 from projections import runner
 from projections.all import PROJECTIONS
+from projections.closure_figures import Question, closure
+from projections.period import Period
 from projections.rebuild import rebuild, schema_of, tables_of
 from projections.runner import OutdatedError, catch_up, run
 
-INCIDENTS = PROJECTIONS["incidents"]
+CLOSURE, INCIDENTS = PROJECTIONS["closure"], PROJECTIONS["incidents"]
 NEWER = replace(INCIDENTS, version=INCIDENTS.version + 1)
 
 
@@ -373,6 +375,36 @@ async def test_events_are_appended_and_folded_all_the_while(log, pool, site, dat
     rows = await pool.fetch("select * from incidents order by 1")
     assert (await anew(INCIDENTS, accept_difference=True)).equal
     assert await pool.fetch("select * from incidents order by 1") == rows
+
+
+async def test_a_figure_that_is_being_counted_while_the_tables_change_is_still_of_one_position(
+    log, pool, site, database_url, anew
+):
+    """Each event after the site's own is a report: what was received is told by the position alone."""
+    before = await log.position()
+    question = Question(period=Period(NOW.date(), NOW.date()), now=NOW)
+    answers, done = [], False
+
+    async def ask():
+        while not done:
+            async with pool.acquire() as connection:
+                answers.append(await closure(connection, question))
+
+    async def report():
+        for number in itertools.count():
+            if done:
+                return
+            await append(log, [reported(number, site, NOW)], first_number=number)
+
+    await catch_up(CLOSURE, pool, log)
+    async with Tail(database_url) as tail, task(run(CLOSURE, pool, log, tail)):
+        busy = [asyncio.create_task(work()) for work in (ask, ask, ask, report)]
+        for _ in range(6):
+            assert (await anew(CLOSURE)).switched
+        done = True
+        await asyncio.gather(*busy)
+    assert len({answer.position for answer in answers}) > 6
+    assert [answer.received for answer in answers] == [answer.position - before for answer in answers]
 
 
 async def _reached(pool, log):
