@@ -52,7 +52,7 @@ select * from unnest(:dimensions::text[], :values::text[], :days::date[], :towns
                      :merged::int[], :cohort_closed::int[], :closings::int[], :closings_on_time::int[], :closings_reopened::int[],
                      :reopened::int[], :ratings::int[], :satisfied::int[], :dispatches::int[], :returned::int[], :extended::int[],
                      :verifications::int[], :failed::int[], :fell_overdue::int[], :ended_overdue::int[])
-    on conflict (dimension, value, day, township) do update
+    on conflict (dimension, value, township, day) do update
    set received = closure_days.received + excluded.received,
        rejected = closure_days.rejected + excluded.rejected,
        merged = closure_days.merged + excluded.merged,

@@ -36,6 +36,9 @@ comment on column closures.dispatched_at is 'The dispatch that led to the closin
 comment on column closures.parked is 'Seconds; working times are seconds too';
 comment on column closures.reclosed_at is 'The next closing of the incident';
 create index closures_of_site on closures (site_id, category, began_at);
+create index closures_closed_by on closures (closed_at, began_at);
+create index closures_rated_by on closures (rated_at, closed_at) where rated_at is not null;
+create index closures_reopened_by on closures (reopened_at, closed_at) where reopened_at is not null;
 create index closures_closed_again on closures (closed_at) where reclosed_at is not null;
 
 -- One row for each dispatch.
@@ -73,9 +76,10 @@ create table closure_marks (
     at          timestamptz not null,
     value       text
 );
+create index closure_marks_left on closure_marks (at) where mark = 'LEFT';
 create index closure_marks_of on closure_marks (incident_id);
 
--- Counts of every day and township: of all incidents, and for every category, unit and mechanism ('': none).
+-- Counts of every day, of each township and of the whole city (''): of all incidents, and for every category, unit and mechanism ('': none).
 create table closure_days (
     dimension         text not null,
     value             text not null,
@@ -98,7 +102,7 @@ create table closure_days (
     failed            integer not null,
     fell_overdue      integer not null,
     ended_overdue     integer not null,
-    primary key (dimension, value, day, township)
+    primary key (dimension, value, township, day)
 );
 comment on column closure_days.day is 'Calendar day in Asia/Shanghai';
 comment on column closure_days.fell_overdue is 'Past due at the end of the day and not before; in ended_overdue on the day it was ended';

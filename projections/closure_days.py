@@ -38,6 +38,8 @@ Fact = tuple[int, date, str | None, str | None]
 """(count, day, unit, mechanism): one that an incident counts for."""
 Key = tuple[str, str, date, str]
 """(dimension, value, day, township)"""
+CITY = ""
+"""In the place of a township: all of them together."""
 Days = defaultdict[Key, list[int]]
 
 
@@ -53,10 +55,11 @@ def move(days: Days, history: History, before: list[Fact], after: list[Fact]) ->
     township, category = history.township, history.category
     for facts, sign in ((before, -1), (after, 1)):
         for count, day, unit, mechanism in facts:
-            days["ALL", "", day, township][count] += sign
-            days["CATEGORY", category, day, township][count] += sign
-            days["UNIT", unit or "", day, township][count] += sign
-            days["MECHANISM", mechanism or "", day, township][count] += sign
+            for place in (township, CITY):
+                days["ALL", "", day, place][count] += sign
+                days["CATEGORY", category, day, place][count] += sign
+                days["UNIT", unit or "", day, place][count] += sign
+                days["MECHANISM", mechanism or "", day, place][count] += sign
 
 
 def facts(history: History) -> list[Fact]:

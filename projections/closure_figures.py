@@ -1,7 +1,7 @@
 """Figures of closure 办结: counts, rates and series, as docs/figures.md defines them.
 
-They are summed from the counts of the days (closure_days) where those suffice. As of a day, of a site, or of two of category, unit and
-mechanism at once, they are counted from the rows of incidents and dispatches; both give the same.
+They are summed from the counts of the days (closure_days) where those suffice. Of a site, of two of category, unit and mechanism at once,
+and of a unit or mechanism as of a day, they are counted from the rows of incidents and dispatches; both give the same.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import aiosql
 import asyncpg
 
 from projections.closure import PROJECTION
+from projections.closure_days import CITY
 from projections.closure_definitions import DEFINITIONS
 from projections.closure_lineage import lineage
 from projections.closure_question import Cut, Question, cuts
@@ -218,12 +219,13 @@ def _asked(question: Question, group: Group | None) -> dict[Group, str | None]:
 
 
 def _days_suffice(question: Question, group: Group | None) -> bool:
+    asked = _asked(question, group)
     return (
-        question.as_of is None
-        and question.site_id is None
+        question.site_id is None
         and question.scope.site_id is None
         and group is not Group.SITE
-        and len(_asked(question, group)) <= 1
+        and len(asked) <= 1
+        and (question.as_of is None or asked.keys() <= {Group.CATEGORY})
     )
 
 
@@ -238,7 +240,8 @@ async def _of_days(
         connection,
         **given,
         starts=[period.start for period in buckets],
-        last=question.period.end,
+        last=min(question.period.end, question.as_of or question.period.end),
+        place=question.township or question.scope.township or (None if group is Group.TOWNSHIP else CITY),
         dimension=dimension,
         value=value,
         grouping="TOWNSHIP" if group is Group.TOWNSHIP else "VALUE" if group else None,
@@ -250,6 +253,11 @@ async def _of_days(
             later["overdue"] += earlier["overdue"]
         for cut in midday:  # in the middle of a day
             counts[cut.bucket]["overdue"] = 0
+    if question.as_of is not None:
+        for query in (SQL.left_later, SQL.open_then, SQL.rated_later, SQL.reopened_later):
+            await _collect(sums, query(connection, **given))
+        for count in (count for counts in sums.values() for count in counts):
+            count["cohort_closed"] = count["received"] - count["open_then"]
     await _collect(sums, SQL.superseded(connection, **given))
     if midday:
         await _collect(sums, _overdue(connection, given, midday))

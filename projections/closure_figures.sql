@@ -11,8 +11,77 @@ select width_bucket(day, :starts::date[]) as bucket,
        sum(fell_overdue - ended_overdue) as overdue
   from closure_days
  where dimension = :dimension and (:value::text is null or value = :value) and day <= :last
+   and (:place::text is null and township <> '' or township = :place)
+   and (:scope_township::text is null or township = :scope_township)
+ group by 1, 2
+
+-- The sums of days know of some things that came after the as-of day. These four say of which, and how many; none asks for units or mechanisms.
+
+-- name: left_later
+-- What was rejected, merged or unmerged since: how it stood, less how it stands.
+with later as (
+    select distinct incident_id from closure_marks where mark = 'LEFT' and at >= :until
+), seen as (
+    select c.*, (select m.value from closure_marks m where m.incident_id = c.incident_id and m.mark = 'LEFT' and m.at < :until
+                  order by m.position desc limit 1) as left_then
+      from later join closures c using (incident_id)
+     where c.cycle = 1 and c.began_at < least(:end::timestamptz, :until::timestamptz)
+       and (:scope_township::text is null or c.township = :scope_township)
+       and (:township::text is null or c.township = :township)
+       and (:category::text is null or c.category = :category)
+)
+select width_bucket(began_at, :edges::timestamptz[]) as bucket,
+       case :group::text when 'TOWNSHIP' then township when 'CATEGORY' then category else '' end as value,
+       sum((left_then is null)::int - (left_as is null)::int) as received,
+       sum((left_then is not distinct from 'REJECTED')::int - (left_as is not distinct from 'REJECTED')::int) as rejected,
+       sum((left_then is not distinct from 'MERGED')::int - (left_as is not distinct from 'MERGED')::int) as merged
+  from seen
+ group by 1, 2
+
+-- name: open_then
+-- By the day of the report: what was open when the as-of day was over.
+with unclosed as (
+    select * from closures where closed_at >= :until and began_at < :until
+    union all
+    select * from closures where closed_at is null and began_at < :until
+), seen as (
+    select u.*, case when u.cycle = 1 then u.began_at
+                     else (select f.began_at from closures f where f.incident_id = u.incident_id and f.cycle = 1) end as reported_at,
+           case when u.first_left_at < :until
+                then (select m.value from closure_marks m where m.incident_id = u.incident_id and m.mark = 'LEFT' and m.at < :until
+                       order by m.position desc limit 1) end as left_then
+      from unclosed u
+     where (:scope_township::text is null or u.township = :scope_township)
+       and (:township::text is null or u.township = :township)
+       and (:category::text is null or u.category = :category)
+)
+select width_bucket(reported_at, :edges::timestamptz[]) as bucket,
+       case :group::text when 'TOWNSHIP' then township when 'CATEGORY' then category else '' end as value,
+       count(*) as open_then
+  from seen
+ where left_then is null and reported_at < :end
+ group by 1, 2
+
+-- name: rated_later
+select width_bucket(closed_at, :edges::timestamptz[]) as bucket,
+       case :group::text when 'TOWNSHIP' then township when 'CATEGORY' then category else '' end as value,
+       -count(*) as ratings, -count(*) filter (where rating >= 4) as satisfied
+  from closures
+ where rated_at >= :until and closed_at < least(:end::timestamptz, :until::timestamptz)
    and (:scope_township::text is null or township = :scope_township)
    and (:township::text is null or township = :township)
+   and (:category::text is null or category = :category)
+ group by 1, 2
+
+-- name: reopened_later
+select width_bucket(closed_at, :edges::timestamptz[]) as bucket,
+       case :group::text when 'TOWNSHIP' then township when 'CATEGORY' then category else '' end as value,
+       -count(*) as closings_reopened
+  from closures
+ where reopened_at >= :until and closed_at < least(:end::timestamptz, :until::timestamptz)
+   and (:scope_township::text is null or township = :scope_township)
+   and (:township::text is null or township = :township)
+   and (:category::text is null or category = :category)
  group by 1, 2
 
 -- name: superseded
@@ -22,7 +91,7 @@ select width_bucket(c.closed_at, :edges::timestamptz[]) as bucket,
             when 'MECHANISM' then coalesce(c.mechanism, '') else '' end as value,
        count(*) as superseded, count(*) filter (where c.on_time) as superseded_on_time
   from closures c
- where c.reclosed_at is not null and c.closed_at >= :start and c.closed_at < :end
+ where c.reclosed_at < :until and c.closed_at >= :start and c.closed_at < :end
    and width_bucket(c.closed_at, :edges::timestamptz[]) = width_bucket(c.reclosed_at, :edges::timestamptz[])
    and (:scope_township::text is null or c.township = :scope_township)
    and (:township::text is null or c.township = :township)
