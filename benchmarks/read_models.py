@@ -312,7 +312,7 @@ async def main(events: int, seconds: float) -> list[Row]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the rows as JSON, in the last line")
-    parser.add_argument("--events", type=int, default=200_000, help="how long the log is that is rebuilt")
+    parser.add_argument("--events", type=int, default=50_000, help="how long the log is that is rebuilt")
     parser.add_argument(
         "--seconds", type=float, default=10.0, help="how long events are appended at each rate"
     )

@@ -14,7 +14,7 @@ DEFINITIONS: Mapping[str, str] = MappingProxyType(
         "reopened": "Reopenings 重开 in the period.",
         "closed": "Incidents with a closing in the period, each once.",
         "backlog": "opening + received + reopened - closings: open at the end of the period.",
-        "on_time": "Of closed: the last closing came by its due 按期办结. A deadline that was missed stays the due; none is on time.",
+        "on_time": "Of closed: the last closing came by its due 按期办结, or had none. A deadline that was missed stays the due.",
         "late": "closed - on_time 超期办结.",
         "overdue": "Open and past due at the cut-off 超期未办结: the end of the period, of the as-of day, or now.",
         "dispatches": "Dispatches 交办 in the period.",
