@@ -39,7 +39,8 @@ create index closures_of_site on closures (site_id, category, began_at);
 create index closures_closed_by on closures (closed_at, began_at);
 create index closures_rated_by on closures (rated_at, closed_at) where rated_at is not null;
 create index closures_reopened_by on closures (reopened_at, closed_at) where reopened_at is not null;
-create index closures_closed_again on closures (closed_at) where reclosed_at is not null;
+create index closures_closed_again on closures (closed_at, reclosed_at) include (on_time, township, category, unit, mechanism)
+    where reclosed_at is not null;
 
 -- One row for each dispatch.
 create table closure_dispatches (
