@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import date
 
 import pytest
+from given import NOW
 
 from api import scenario as module
 from api.scenario import Scenario, load, load_scenario, long_way
@@ -13,7 +14,9 @@ from domain.errors import CorruptError
 from domain.incident import Incident, IncidentState
 from domain.model import EVENTS
 from domain.site import Site, SiteState, site_id
-from projections.closure import PROJECTION, Cohort, closure_rate, day
+from projections.closure import PROJECTION
+from projections.closure_figures import Question, closure
+from projections.period import Period, day_of
 from projections.runner import catch_up
 
 
@@ -39,7 +42,7 @@ def test_the_sample_has_the_rate_of_the_story_and_lies_in_its_months():
     assert (len(incidents), closed) == (768, 767)
     assert f"{100 * closed / len(incidents):.2f}" == "99.87"
     assert {incident.site for incident in incidents} == set(load_scenario().sites)
-    days = [day(incident.reported_at) for incident in incidents]
+    days = [day_of(incident.reported_at) for incident in incidents]
     assert date(2018, 1, 1) <= min(days) <= max(days) <= date(2018, 11, 30)
 
 
@@ -100,8 +103,10 @@ async def test_loaded_it_is_in_the_log_as_it_was_told(log, pool, small):
 
     await catch_up(PROJECTION, pool, log)
     async with pool.acquire() as connection:
-        figure = await closure_rate(connection, Cohort(start=date(2018, 1, 1), end=date(2018, 11, 30)))
-    assert (figure.received, figure.closed, figure.position) == (12, 10, await log.position())
+        figure = await closure(
+            connection, Question(period=Period(date(2018, 1, 1), date(2018, 11, 30)), now=NOW)
+        )
+    assert (figure.received, figure.cohort_closed, figure.position) == (12, 10, await log.position())
 
 
 async def test_loaded_twice_it_changes_nothing(log, small):
