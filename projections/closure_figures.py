@@ -21,9 +21,9 @@ import asyncpg
 from projections.closure import PROJECTION
 from projections.closure_days import CITY
 from projections.closure_definitions import DEFINITIONS
-from projections.closure_lineage import lineage
+from projections.closure_lineage import lineage, repeats
 from projections.closure_question import Cut, Question, cuts
-from projections.closure_times import Spread, Times, repeats, times
+from projections.closure_times import Spread, Times, times
 from projections.period import Grain, Period, midnight
 from projections.snapshot import snapshot
 

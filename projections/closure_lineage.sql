@@ -26,7 +26,7 @@ with seen as (
        and (:category::text is null or c.category = :category)
 )
 select c.incident_id, c.reported_position, 
-       case when :count::text in ('received', 'cohort_closed', 'opening', 'reopened') then c.closed_then else c.closed_position end as closing_position
+       case when :count::text in ('received', 'cohort_closed', 'opening', 'backlog', 'reopened') then c.closed_then else c.closed_position end as closing_position
   from seen c
  where (:unit::text is null or c.unit_then = :unit)
    and (:mechanism::text is null or c.mechanism_then = :mechanism)
@@ -37,8 +37,10 @@ select c.incident_id, c.reported_position,
        when 'cohort_closed' then c.cycle = 1 and c.began_at >= :start and c.closed_then is not null
        when 'opening' then c.began_at < :start and c.left_then is null
                            and coalesce(c.closed_at, :until) >= least(:start::timestamptz, :until::timestamptz)
+       when 'backlog' then c.left_then is null and coalesce(c.closed_at, :until) >= least(:end::timestamptz, :until::timestamptz)
        when 'reopened' then c.cycle > 1 and c.began_at >= :start
        when 'closings' then c.closing
+       when 'handled' then c.closing and c.feedback_at is not null
        when 'closed' then c.closing and not c.again
        when 'on_time' then c.closing and not c.again and c.on_time
        when 'late' then c.closing and not c.again and not c.on_time
@@ -53,7 +55,7 @@ select c.incident_id, c.reported_position,
 with facts as (
     select d.incident_id, d.site_id, d.township, d.category, d.reported_position, d.unit, fact.what, fact.at
       from closure_dispatches d
-     cross join lateral (values ('dispatches', d.dispatched_at), ('extended', d.extended_at),
+     cross join lateral (values ('dispatches', d.dispatched_at), ('signed', d.signed_at), ('extended', d.extended_at),
                                 (case when d.returned then 'returned' else 'verifications' end, d.ended_at)) fact (what, at)
     union all
     select c.incident_id, c.site_id, c.township, c.category, c.reported_position, m.value, fact.what, m.at
@@ -78,6 +80,44 @@ select f.incident_id, f.reported_position,
          order by m.position desc limit 1))
  order by f.reported_position
  fetch first (:first) rows with ties
+
+-- name: repeats
+-- The others count whatever unit or mechanism they are of. On every row: how many there are in all.
+with counted as (
+    select c.*,
+           case when :latest or c.unit is null then c.unit
+                else (select d.unit from closure_dispatches d where d.incident_id = c.incident_id and d.dispatched_at < :until
+                       order by d.number desc limit 1) end as unit_then,
+           case when :latest or c.mechanism is null then c.mechanism
+                else (select m.value from closure_marks m where m.incident_id = c.incident_id and m.mark = 'TAGGED' and m.at < :until
+                       order by m.position desc limit 1) end as mechanism_then,
+           case when :latest or c.first_left_at is null then c.left_as
+                else (select m.value from closure_marks m where m.incident_id = c.incident_id and m.mark = 'LEFT' and m.at < :until
+                       order by m.position desc limit 1) end as left_then
+      from closures c
+     where c.cycle = 1 and c.began_at >= :start::timestamptz - :within::interval
+       and c.began_at < least(:end::timestamptz, :until::timestamptz)
+       and (:scope_township::text is null or c.township = :scope_township)
+       and (:scope_site::uuid is null or c.site_id = :scope_site)
+       and (:township::text is null or c.township = :township)
+       and (:site_id::uuid is null or c.site_id = :site_id)
+       and (:category::text is null or c.category = :category)
+), followed as (
+    select incident_id, reported_position, began_at, unit_then, mechanism_then,
+           max(began_at) over (partition by site_id, category order by began_at
+                               range between unbounded preceding and interval '1 microsecond' preceding) as earlier
+      from counted where left_then is null
+)
+select f.incident_id, f.reported_position,
+       (select n.closed_position from closures n where n.incident_id = f.incident_id and n.closed_at < :until
+                                                   and coalesce(n.reopened_at, :until) >= :until) as closing_position,
+       count(*) over () as repeats
+  from followed f
+ where f.began_at >= :start and f.earlier >= f.began_at - :within::interval and f.reported_position > :after
+   and (:unit::text is null or f.unit_then = :unit)
+   and (:mechanism::text is null or f.mechanism_then = :mechanism)
+ order by f.reported_position
+ limit :first
 
 -- name: overdue
 select d.incident_id, d.reported_position, null::bigint as closing_position

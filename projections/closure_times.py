@@ -1,8 +1,7 @@
-"""How long it took to sign, to handle and to close, and what was reported again; docs/figures.md says from where to where."""
+"""How long it took to sign, to handle and to close; docs/figures.md says from where to where."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +14,6 @@ from projections.snapshot import snapshot
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
 _HOUR = 3600
-_DAY_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +56,3 @@ async def times(connection: asyncpg.Connection, question: Question) -> Times:
         Spread.of(closed["closed"], closed["close_wall"], closed["close_working"]),
         closed["parked"] / _HOUR,
     )
-
-
-async def repeats(connection: asyncpg.Connection, question: Question, days: int = 7) -> int:
-    """重复: how many of those received were reported within `days` after another one of the same site and category."""
-    within = timedelta(hours=_DAY_HOURS * days)
-    found: int = await SQL.repeats(connection, **question.filters(), within=within)
-    return found

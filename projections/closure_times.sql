@@ -42,35 +42,3 @@ select count(d.signed_at) as signed,
    and (:mechanism::text is null or :mechanism = (
         select m.value from closure_marks m where m.incident_id = d.incident_id and m.mark = 'TAGGED' and m.at < :until
          order by m.position desc limit 1))
-
--- name: repeats$
--- The others count whatever unit or mechanism they are of.
-with counted as (
-    select c.*,
-           case when :latest or c.unit is null then c.unit
-                else (select d.unit from closure_dispatches d where d.incident_id = c.incident_id and d.dispatched_at < :until
-                       order by d.number desc limit 1) end as unit_then,
-           case when :latest or c.mechanism is null then c.mechanism
-                else (select m.value from closure_marks m where m.incident_id = c.incident_id and m.mark = 'TAGGED' and m.at < :until
-                       order by m.position desc limit 1) end as mechanism_then,
-           case when :latest or c.first_left_at is null then c.left_as
-                else (select m.value from closure_marks m where m.incident_id = c.incident_id and m.mark = 'LEFT' and m.at < :until
-                       order by m.position desc limit 1) end as left_then
-      from closures c
-     where c.cycle = 1 and c.began_at >= :start::timestamptz - :within::interval
-       and c.began_at < least(:end::timestamptz, :until::timestamptz)
-       and (:scope_township::text is null or c.township = :scope_township)
-       and (:scope_site::uuid is null or c.site_id = :scope_site)
-       and (:township::text is null or c.township = :township)
-       and (:site_id::uuid is null or c.site_id = :site_id)
-       and (:category::text is null or c.category = :category)
-), followed as (
-    select began_at, unit_then, mechanism_then,
-           max(began_at) over (partition by site_id, category order by began_at
-                               range between unbounded preceding and interval '1 microsecond' preceding) as earlier
-      from counted where left_then is null
-)
-select count(*) from followed
- where began_at >= :start and earlier >= began_at - :within::interval
-   and (:unit::text is null or unit_then = :unit)
-   and (:mechanism::text is null or mechanism_then = :mechanism)

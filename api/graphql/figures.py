@@ -47,6 +47,7 @@ class ClosureCount(StrEnum):
     MERGED = "merged"
     COHORT_CLOSED = "cohort_closed"
     OPENING = "opening"
+    BACKLOG = "backlog"
     CLOSINGS = "closings"
     REOPENED = "reopened"
     CLOSED = "closed"
@@ -54,6 +55,8 @@ class ClosureCount(StrEnum):
     LATE = "late"
     OVERDUE = "overdue"
     DISPATCHES = "dispatches"
+    SIGNED = "signed"
+    HANDLED = "handled"
     RETURNED = "returned"
     EXTENDED = "extended"
     VERIFICATIONS = "verifications"
@@ -61,6 +64,7 @@ class ClosureCount(StrEnum):
     RATINGS = "ratings"
     SATISFIED = "satisfied"
     CLOSINGS_REOPENED = "closings_reopened"
+    REPEATS = "repeats"
 
 
 AsOf = Annotated[

@@ -140,9 +140,7 @@ SOURCE = Source(
     drawn="COHORT",
     figure=_figure,
     buckets=_buckets,
-    counts=tuple(
-        measure.key for measure in _PARTS if measure.kind is Kind.COUNT and measure.key != "backlog"
-    ),
+    counts=tuple(measure.key for measure in _MEASURES if measure.kind is Kind.COUNT),
     lineage=_lineage,
     traced=("incident_id", "reported_position", "closing_position"),
 )

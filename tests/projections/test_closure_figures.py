@@ -170,6 +170,15 @@ async def check_lineage(connection, question, found):
     for name in COUNTS:
         rows = await lineage(connection, question, name, first=1000, after=0)
         assert len(rows) == getattr(found, name), name
+    spent = await times(connection, question)
+    beside = {
+        "backlog": found.backlog,
+        "signed": spent.to_sign.count,
+        "handled": spent.to_handle.count,
+        "repeats": await repeats(connection, question),
+    }
+    for name, number in beside.items():
+        assert len(await lineage(connection, question, name, first=1000, after=0)) == number, name
 
 
 def day(number, month=3):
