@@ -96,7 +96,10 @@ async def trace(connection: asyncpg.Connection, source: Source, asked: Asked, co
     lineage = source.lineage
 
     async def page(after: int) -> list[Row]:
-        return [(str(row[0]), *row[1:]) for row in await lineage(connection, asked, count, after)]
+        return [
+            (str(row[0]), *row[1 : len(source.traced)])
+            for row in await lineage(connection, asked, count, after)
+        ]
 
     first, *others = source.traced
     section = Section(

@@ -522,7 +522,7 @@ async def test_a_lineage_is_read_page_by_page_and_an_unknown_count_is_refused(as
             found += rows
         assert len({row["incident_id"] for row in found}) == len(found) == 5
         assert all(row["closing_position"] > row["reported_position"] for row in found)
-        with pytest.raises(InvalidError, match="no lineage of 'everything'; there is of: closed,"):
+        with pytest.raises(InvalidError, match="no lineage of 'everything'; there is of: backlog, closed,"):
             await lineage(connection, question, "everything", first=1, after=0)
 
 
