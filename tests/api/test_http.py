@@ -75,7 +75,7 @@ async def test_the_metrics_say_how_far_each_projection_is_and_what_it_lost(worki
     assert found["anju_log_position", None] == end
     for name, value in {
         "position": end,
-        "version": 1,
+        "version": PROJECTIONS["incidents"].version,
         "lag": 0,
         "lag_seconds": 0,
         "folded": 1,
