@@ -49,6 +49,7 @@ LABELS: Mapping[type[events.Event], tuple[str, str]] = {
     events.EvidenceAttached: ("取证", "evidence attached"),
     events.Commented: ("备注", "commented"),
     events.DisputeOpened: ("转矛盾纠纷", "dispute opened"),
+    events.MechanismTagged: ("六联", "joint mechanism tagged"),
 }
 """What each step is called, in Chinese and in English."""
 TEXTS = ("description", "reason", "note", "result", "text")
