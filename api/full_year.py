@@ -115,7 +115,7 @@ async def tell_year(year: Year, settings: Settings, progress: Progress) -> Told:
             sender.close()  # ours: then the pipe ends with the process
         async with asyncio.TaskGroup() as group:
             parts = [group.create_task(asyncio.to_thread(hear, part)) for part in range(PROCESSES)]
-    except ExceptionGroup as failures:
+    except ExceptionGroup as failures:  # the first ends the others: it is the one to tell
         raise failures.exceptions[0] from None
     finally:
         for process in processes:

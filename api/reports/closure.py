@@ -86,7 +86,7 @@ def _of_times(name: str, term: str) -> list[Measure]:
             f"hours_{name}_{which}",
             f"{term}时间 {which.replace('_', ' ')}",
             Kind.NUMBER,
-            lambda whole, which=which: getattr(getattr(whole.times, name), which),  # type: ignore[misc]
+            lambda whole, which=which: getattr(getattr(whole.times, name), which),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         )
         for which in ("median", "p90", "working_median", "working_p90")
     ]

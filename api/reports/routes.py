@@ -90,7 +90,7 @@ async def _answer(context: Context, name: Name, how: Format, given: Parameters) 
     file = TemporaryFile()  # noqa: SIM115  (closed when it is sent: until it is whole, an error can still be told)
     try:
         await produce(context.system.pool, build, asked, lambda made: write(made, how, file, bom=given.bom))
-    except BaseException:
+    except BaseException:  # also a caller who hangs up: nobody else closes it
         file.close()
         raise
     size = file.tell()

@@ -276,7 +276,7 @@ def plan_year(scenario: Scenario, *, part: int = 1, seed: int | None = None) -> 
 
 def _places(scenario: Scenario, made_up: dict[str, Any]) -> tuple[Place, ...]:
     """The sites of the story, and a made-up one in each township for all that lies outside them."""
-    random = Random(made_up["seed"])  # noqa: S311
+    random = Random(made_up["seed"])  # noqa: S311  (a repeatable story, not a secret)
     told = (
         Place(code, name, township, random.randrange(*made_up["households"]["range"]), made_up=False)
         for code, (name, township) in scenario.sites.items()
