@@ -1,6 +1,8 @@
 """Closures: what became of every incident, dispatch by dispatch and day by day; closure_figures.py counts on it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from operator import add, attrgetter
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,20 +14,24 @@ from domain.errors import CorruptError
 from domain.incident import Incident
 from domain.model import event_classes
 from domain.ports import Entry
-from projections.closure_days import Count, Days, facts, move, no_days
+from projections.closure_days import Days, facts, move, no_days
 from projections.closure_history import Cycle, Dispatch, History, Mark, Marked, apply, begun
 from projections.runner import Projection
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
 
-_SHARED = 8
-"""How many columns all cycles of an incident have in common, beside its id."""
-_PARAMETERS = [count.name.lower() for count in Count]
+_INCIDENT = ("incident_id", "site_id", "township", "category", "reported_position")
+_STANDING = ("mechanism", "first_left_at", "left_as", "last_at")
+_CYCLE, _DISPATCH, _MARK = (tuple(field.name for field in fields(row)) for row in (Cycle, Dispatch, Marked))
+_SHARED = len(_INCIDENT) + len(_STANDING)
+"""How many columns all cycles of an incident have in common, without its unit."""
+_of_incident, _of_standing = attrgetter(*_INCIDENT), attrgetter(*_INCIDENT, *_STANDING)
+_of_cycle, _of_dispatch, _of_mark = (attrgetter(*names) for names in (_CYCLE, _DISPATCH, _MARK))
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
     fresh = {entry.event.originator_id for entry in entries if isinstance(entry.event, Incident.Reported)}
-    histories = await _kept(connection, {entry.event.originator_id for entry in entries} - fresh)
+    histories = await _taken(connection, {entry.event.originator_id for entry in entries} - fresh)
     before = {incident: facts(history) for incident, history in histories.items()}
     for entry in entries:
         incident = entry.event.originator_id
@@ -38,8 +44,8 @@ async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None
     days = no_days()
     for incident, history in histories.items():
         move(days, history, before.get(incident, []), facts(history))
-    await _keep(connection, list(histories.values()), since=entries[0].position)
-    await _keep_days(connection, days)
+    await _put(connection, histories.values(), since=entries[0].position)
+    await _add_days(connection, days)
 
 
 PROJECTION = Projection(
@@ -51,105 +57,54 @@ PROJECTION = Projection(
 )
 
 
-async def _kept(connection: asyncpg.Connection, ids: set[UUID]) -> dict[UUID, History]:
-    """The histories of these incidents, as far as they were folded."""
+async def _taken(connection: asyncpg.Connection, ids: set[UUID]) -> dict[UUID, History]:
+    """The histories of these incidents, as far as they were folded. Their cycles and dispatches are taken out, to be put back."""
     histories: dict[UUID, History] = {}
     if not ids:
         return histories
     wanted = list(ids)
-    async for row in SQL.cycles(connection, ids=wanted):
-        incident, *fields = row.values()
-        if incident not in histories:
-            histories[incident] = History(incident, *fields[:_SHARED])
-        histories[incident].cycles.append(Cycle(*fields[_SHARED:]))
-    async for row in SQL.dispatches(connection, ids=wanted):
-        incident, *fields = row.values()
-        histories[incident].dispatches.append(Dispatch(*fields))
+    async for row in SQL.take_cycles(connection, ids=wanted):
+        values = tuple(row)
+        if values[0] not in histories:
+            histories[values[0]] = History(*values[:_SHARED])
+        histories[values[0]].cycles.append(Cycle(*values[_SHARED:]))
+    async for row in SQL.take_dispatches(connection, ids=wanted):
+        incident, *values = row
+        histories[incident].dispatches.append(Dispatch(*values))
     async for row in SQL.marks(connection, ids=wanted):
-        incident, position, mark, *fields = row.values()
-        histories[incident].marks.append(Marked(position, Mark(mark), *fields))
+        incident, position, mark, *values = row
+        histories[incident].marks.append(Marked(position, Mark(mark), *values))
     return histories
 
 
-async def _keep(connection: asyncpg.Connection, histories: Sequence[History], *, since: int) -> None:
-    """Write all rows of `histories`; their marks from position `since` on."""
-    cycles = [(history, cycle) for history in histories for cycle in history.cycles]
-    await SQL.keep_cycles(
-        connection,
-        ids=[history.incident_id for history, _ in cycles],
-        sites=[history.site_id for history, _ in cycles],
-        townships=[history.township for history, _ in cycles],
-        categories=[history.category for history, _ in cycles],
-        reported_positions=[history.reported_position for history, _ in cycles],
-        units=[history.unit for history, _ in cycles],
-        mechanisms=[history.mechanism for history, _ in cycles],
-        first_left=[history.first_left_at for history, _ in cycles],
-        left=[history.left_as for history, _ in cycles],
-        last=[history.last_at for history, _ in cycles],
-        cycles=[cycle.number for _, cycle in cycles],
-        began=[cycle.began_at for _, cycle in cycles],
-        began_positions=[cycle.began_position for _, cycle in cycles],
-        closed=[cycle.closed_at for _, cycle in cycles],
-        closed_positions=[cycle.closed_position for _, cycle in cycles],
-        on_time=[cycle.on_time for _, cycle in cycles],
-        dispatched=[cycle.dispatched_at for _, cycle in cycles],
-        feedback=[cycle.feedback_at for _, cycle in cycles],
-        close_working=[cycle.close_working for _, cycle in cycles],
-        handle_working=[cycle.handle_working for _, cycle in cycles],
-        parked_at=[cycle.parked_at for _, cycle in cycles],
-        parked=[cycle.parked for _, cycle in cycles],
-        rated=[cycle.rated_at for _, cycle in cycles],
-        ratings=[cycle.rating for _, cycle in cycles],
-        reopened=[cycle.reopened_at for _, cycle in cycles],
-        reclosed=[cycle.reclosed_at for _, cycle in cycles],
-    )
-    dispatches = [(history, dispatch) for history in histories for dispatch in history.dispatches]
-    if dispatches:
-        await SQL.keep_dispatches(
-            connection,
-            ids=[history.incident_id for history, _ in dispatches],
-            sites=[history.site_id for history, _ in dispatches],
-            townships=[history.township for history, _ in dispatches],
-            categories=[history.category for history, _ in dispatches],
-            reported_positions=[history.reported_position for history, _ in dispatches],
-            numbers=[dispatch.number for _, dispatch in dispatches],
-            cycles=[dispatch.cycle for _, dispatch in dispatches],
-            units=[dispatch.unit for _, dispatch in dispatches],
-            dispatched=[dispatch.dispatched_at for _, dispatch in dispatches],
-            due=[dispatch.due_at for _, dispatch in dispatches],
-            late=[dispatch.late_from for _, dispatch in dispatches],
-            signed=[dispatch.signed_at for _, dispatch in dispatches],
-            sign_working=[dispatch.sign_working for _, dispatch in dispatches],
-            feedback=[dispatch.feedback_at for _, dispatch in dispatches],
-            extended=[dispatch.extended_at for _, dispatch in dispatches],
-            ended=[dispatch.ended_at for _, dispatch in dispatches],
-            returned=[dispatch.returned for _, dispatch in dispatches],
-        )
-    marks = [(history, mark) for history in histories for mark in history.marks if mark.position >= since]
-    if marks:
-        await SQL.keep_marks(
-            connection,
-            ids=[history.incident_id for history, _ in marks],
-            positions=[mark.position for _, mark in marks],
-            marks=[mark.mark for _, mark in marks],
-            times=[mark.at for _, mark in marks],
-            values=[mark.value for _, mark in marks],
-        )
+async def _put(connection: asyncpg.Connection, histories: Iterable[History], *, since: int) -> None:
+    """Put in all cycles and dispatches of `histories`, and their marks from position `since` on."""
+    cycles, dispatches, marks = [], [], []
+    for history in histories:
+        incident, standing, unit = _of_incident(history), _of_standing(history), history.unit
+        cycles += [(*standing, unit, *_of_cycle(cycle)) for cycle in history.cycles]
+        dispatches += [(*incident, *_of_dispatch(dispatch)) for dispatch in history.dispatches]
+        marks += [(incident[0], *_of_mark(mark)) for mark in history.marks if mark.position >= since]
+    for table, columns, rows in (
+        ("closures", (*_INCIDENT, *_STANDING, "unit", "cycle", *_CYCLE[1:]), cycles),
+        ("closure_dispatches", (*_INCIDENT, *_DISPATCH), dispatches),
+        ("closure_marks", ("incident_id", *_MARK), marks),
+    ):
+        if rows:
+            await connection.copy_records_to_table(table, columns=columns, records=rows)
 
 
-async def _keep_days(connection: asyncpg.Connection, days: Days) -> None:
-    """Add to the counts of the days."""
-    added = [(key, counts) for key, counts in days.items() if any(counts)]
+async def _add_days(connection: asyncpg.Connection, days: Days) -> None:
+    """Add to the counts of the days. A row of nothing is no row: the table does not tell in which batches it was made."""
+    added = {key: counts for key, counts in days.items() if any(counts)}
     if not added:
         return
-    keys = dict(
-        zip(("dimensions", "values", "days", "townships"), _columns(key for key, _ in added), strict=True)
-    )
-    counts = dict(zip(_PARAMETERS, _columns(counts for _, counts in added), strict=True))
-    await SQL.add_days(connection, **keys, **counts)
-    if any(min(counts) < 0 for _, counts in added):
-        await SQL.drop_empty_days(connection, **keys)
-
-
-def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+    dimensions, values, on, townships = zip(*added, strict=True)
+    async for row in SQL.take_days(
+        connection, dimensions=dimensions, values=values, days=on, townships=townships
+    ):
+        dimension, value, day, township, *counts = row
+        now = added[dimension, value, day, township]
+        now[:] = map(add, now, counts)
+    rows = [(*key, *counts) for key, counts in added.items() if any(counts)]
+    await connection.copy_records_to_table("closure_days", records=rows)
