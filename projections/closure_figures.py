@@ -291,10 +291,8 @@ def _overdue(
 
 async def _collect(sums: Sums, rows: AsyncIterator[Any]) -> None:
     async for row in rows:
-        bucket, value, *_ = row.values()
-        counts = sums[value][bucket]
-        for name, number in list(row.items())[2:]:
-            counts[name] += number
+        counts = dict(row)
+        sums[counts.pop("value")][counts.pop("bucket")].update(counts)
 
 
 def _no_sums(buckets: int) -> Sums:
