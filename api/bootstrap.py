@@ -16,6 +16,7 @@ from adapters.signing import CHECKPOINT_KEY, Signer, make_key, read_key
 from adapters.tail import Tail
 from adapters.vault import Vault
 from api.limits import read_limits
+from api.oidc import Provider, provider
 from api.settings import Settings
 from api.tokens import Issuer, load_issuer
 from domain.checkpoint import PublicKey
@@ -47,6 +48,7 @@ class System:
     issuer: Issuer
     limits: Limits = DEFAULT_LIMITS
     now: Clock = wall_clock
+    provider: Provider | None = None
 
 
 @asynccontextmanager
@@ -83,7 +85,8 @@ async def system(
         connection = await stack.enter_async_context(bus(settings.require_nats_url)) if with_bus else None
         issuer = await asyncio.to_thread(load_issuer, settings.data_dir)
         limits = read_limits(settings.limits) if settings.limits else DEFAULT_LIMITS
-        yield System(settings, pool, vault, log, tail, connection, issuer, limits, now)
+        people = await stack.enter_async_context(provider(settings))
+        yield System(settings, pool, vault, log, tail, connection, issuer, limits, now, people)
 
 
 def face_finder(settings: Settings, progress: Progress, pack: str | None = None) -> "FaceFinder":

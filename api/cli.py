@@ -127,7 +127,12 @@ def serve(
     async def main() -> None:
         async with (
             system(settings, with_bus=settings.nats_url is not None) as running,
-            serving(application(running), settings.host, settings.port) as url,
+            serving(
+                application(running),
+                settings.host,
+                settings.port,
+                trusted_proxies=settings.trusted_proxies,
+            ) as url,
         ):
             err.print(f"Anju answers at {url} (Ctrl-C stops it)", soft_wrap=True)
             await asyncio.Event().wait()
@@ -250,7 +255,12 @@ def token(
         Scope(township, _site(site)),
         frozenset(unit or []),
     )
-    typer.echo(load_issuer(configured().data_dir).sign(holder, datetime.now(UTC)))
+    settings = configured()
+    if settings.oidc_issuer and not settings.own_tokens:
+        raise InvalidError(
+            f"a token of ours is not believed here: get one from {settings.oidc_issuer}, or set ANJU_OWN_TOKENS=true"
+        )
+    typer.echo(load_issuer(settings.data_dir).sign(holder, datetime.now(UTC)))
 
 
 def _site(code: str | None) -> UUID | None:

@@ -11,7 +11,7 @@ from graphql import GraphQLError
 from starlette.exceptions import HTTPException
 from strawberry.extensions import MaskErrors
 
-from domain.errors import AnjuError, ConflictError
+from domain.errors import AnjuError, ConflictError, TokenError
 
 logger = logging.getLogger("anju.api")
 
@@ -50,8 +50,13 @@ def problem(status: int, code: str, detail: str, headers: Mapping[str, str] | No
     slug = code.lower().replace("_", "-")
     body = {"type": f"/problems/{slug}", "title": code, "status": status, "detail": detail}
     if status == STATUS["UNAUTHENTICATED"]:
-        headers = {**(headers or {}), "WWW-Authenticate": "Bearer"}
+        headers = {"WWW-Authenticate": "Bearer", **(headers or {})}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def _challenge(error: AnjuError) -> dict[str, str] | None:
+    """What RFC 6750 adds for somebody who did show a token: get another one."""
+    return {"WWW-Authenticate": 'Bearer error="invalid_token"'} if isinstance(error, TokenError) else None
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -62,7 +67,7 @@ def handle_errors(app: FastAPI) -> None:
         if error.code not in STATUS:
             logger.error("unexpected error", exc_info=error)
             return problem(500, "INTERNAL", UNEXPECTED)
-        return problem(STATUS[error.code], error.code, str(error))
+        return problem(STATUS[error.code], error.code, str(error), _challenge(error))
 
     @app.exception_handler(RequestValidationError)
     def malformed(_request: Request, error: RequestValidationError) -> JSONResponse:

@@ -14,6 +14,7 @@ from api import errors
 from api.bootstrap import System
 from api.graphql import schema
 from api.metrics import exposition
+from api.protection import protect
 from api.reports import routes as reports
 from projections.status import statuses
 
@@ -31,6 +32,7 @@ def application(system: System) -> FastAPI:
         version="0.1.0",
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would be built from whatever `Host` a request names
     )
     app.state.system = system
     errors.handle_errors(app)
@@ -68,6 +70,7 @@ def application(system: System) -> FastAPI:
             rows = await statuses(system.pool)
         return Response(exposition(position, rows), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
+    protect(app, system.settings)
     return app
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
@@ -23,8 +23,13 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
-    """Serve `app` until the block is left; its URL. UnavailableError if the port is taken."""
+async def serving(
+    app: FastAPI, host: str, port: int, *, trusted_proxies: Sequence[str] = ()
+) -> AsyncIterator[str]:
+    """Serve `app` until the block is left; its URL. UnavailableError if the port is taken.
+
+    trusted_proxies: addresses or networks that may say, in X-Forwarded-For and -Proto, for whom they ask.
+    """
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -34,7 +39,16 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
         raise UnavailableError(
             f"{host}:{port} cannot be served: {error.strerror}; choose another with --port"
         ) from error
-    server = _Server(uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=5))
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+        server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
+    )
+    server = _Server(config)
     task = asyncio.create_task(server.serve([listener]), name="http")
     try:
         while not server.started:

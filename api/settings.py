@@ -2,10 +2,11 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from adapters.embedded import running_services
 from domain.errors import InvalidError
@@ -23,6 +24,41 @@ def _nats_url(url: str) -> str:
     if scheme not in {"nats", "tls", "ws", "wss"} or not rest:
         raise PydanticCustomError("nats_url", "write it as nats://host:4222")
     return url
+
+
+def is_safe(url: str) -> bool:
+    """Whether nobody between us and `url` can change what comes from there: https, or this machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if parts.scheme == "http":
+        return parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    return parts.scheme == "https" and bool(parts.hostname)
+
+
+def _provider_url(url: str) -> str:
+    if not is_safe(url):
+        raise PydanticCustomError("provider_url", "write it as https://host/path")
+    return url
+
+
+def _listed(value: object) -> object:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        scheme, _, host = origin.partition("://")
+        if scheme not in {"http", "https"} or not host or "/" in host or "*" in host:
+            raise PydanticCustomError(
+                "origins", "write each as a browser does: https://host or https://host:port"
+            )
+    return origins
+
+
+ProviderUrl = Annotated[str, AfterValidator(_provider_url)]
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
@@ -56,6 +92,31 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    oidc_issuer: ProviderUrl | None = Field(
+        None, description="the identity provider whose tokens are believed; none: those that we sign"
+    )
+    oidc_audience: str | None = Field(None, description="what the provider's tokens for Anju name as `aud`")
+    oidc_jwks_url: ProviderUrl | None = Field(
+        None, description="where the provider's keys are; if not given, the provider is asked"
+    )
+    oidc_id_claim: str = Field("sub", description="the claim with the staff number")
+    oidc_roles_claim: str = "roles"
+    oidc_units_claim: str = "units"
+    oidc_township_claim: str = "township"
+    oidc_site_claim: str = "site"
+    own_tokens: bool = Field(False, description="believe tokens that we sign beside the provider's")
+
+    rate: int = Field(100, ge=0, le=1_000_000, description="requests a second of one person; 0: any number")
+    stranger_rate: int = Field(
+        50, ge=0, le=1_000_000, description="requests a second of one address without a person"
+    )
+    origins: Annotated[Listed, AfterValidator(_origins)] = Field(
+        (), description="pages from elsewhere that may ask, such as https://centre.example"
+    )
+    trusted_proxies: Listed = Field(
+        (), description="addresses or networks whose X-Forwarded-For and -Proto are believed"
+    )
 
     @property
     def keyring(self) -> Path:

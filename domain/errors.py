@@ -36,6 +36,10 @@ class UnauthenticatedError(AnjuError):
     code = "UNAUTHENTICATED"
 
 
+class TokenError(UnauthenticatedError):
+    """A token was shown, and it is not believed."""
+
+
 class NotFoundError(AnjuError):
     """There is no such thing, or none this person may see."""
 

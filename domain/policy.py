@@ -189,8 +189,12 @@ class Placed(Protocol):
 
 
 def require(person: Person, command: str) -> None:
-    """ForbiddenError unless one of the person's roles allows `command`."""
+    """ForbiddenError unless one of the person's roles allows `command`. Who is a device is nothing else beside it."""
     allowed = ALLOWED[command]
+    if R.DEVICE in person.roles and len(person.roles) > 1:
+        raise ForbiddenError(
+            f"{command} is refused: {person.id} has the role device and others; a person is no device"
+        )
     if not person.roles & allowed:
         needed = ", ".join(sorted(allowed))
         held = ", ".join(sorted(person.roles)) or "no role"

@@ -12,9 +12,10 @@ from strawberry.types import Info as StrawberryInfo
 
 from adapters.database import LOST
 from api.bootstrap import System
+from api.identity import asking, believed
 from domain import policy
 from domain.commands import Order
-from domain.errors import InvalidError, NotFoundError, UnauthenticatedError, UnavailableError
+from domain.errors import AnjuError, InvalidError, NotFoundError, UnavailableError
 from domain.observation import require_code
 from domain.people import Person
 from domain.site import Site, site_id
@@ -27,20 +28,15 @@ WAIT = 5.0
 class Context(BaseContext):
     """One request."""
 
-    def __init__(self, system: System, authorization: str | None) -> None:
+    def __init__(self, system: System, asking: Person | AnjuError) -> None:
         super().__init__()
         self.system = system
-        self._authorization = authorization
+        self.asking = asking
 
     @property
     def person(self) -> Person:
-        """Who asks; UnauthenticatedError if nobody does."""
-        scheme, _, token = (self._authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise UnauthenticatedError(
-                "say who you are: send the header `Authorization: Bearer TOKEN` (`anju token ROLE`)"
-            )
-        return self.system.issuer.person(token)
+        """Who asks; raises what `identify` raised if that is not known."""
+        return believed(self.asking)
 
     def allow(self, command: str) -> Person:
         """The person asking, if they may do `command`."""
@@ -96,6 +92,6 @@ class Context(BaseContext):
 Info = StrawberryInfo[Context, None]
 
 
-def context_getter(connection: HTTPConnection) -> Context:
+async def context_getter(connection: HTTPConnection) -> Context:
     """The context of a request or a socket; the system is the application's."""
-    return Context(connection.app.state.system, connection.headers.get("authorization"))
+    return Context(connection.app.state.system, await asking(connection))

@@ -9,13 +9,16 @@ from fastapi import FastAPI, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.graphql.context import Context, context_getter
+from api.bootstrap import System
+from api.identity import Asking
 from api.reports import sources
 from api.reports.asked import Asked, Name, Where
 from api.reports.files import MEDIA, Format, write
 from api.reports.produce import produce
+from domain import policy
 from domain.errors import NotFoundError
 from domain.mechanisms import JointMechanism
+from domain.people import Person
 from projections.period import Grain, Period
 
 _CHUNK = 1 << 16
@@ -58,22 +61,25 @@ def mount(app: FastAPI) -> None:
         report: Annotated[str, Path(json_schema_extra={"enum": names})],
         how: Annotated[str, Path(json_schema_extra={"enum": formats})],
         parameters: Annotated[Parameters, Query()],
+        person: Asking,
     ) -> StreamingResponse:
         if report not in names or how not in formats:
             raise NotFoundError(
                 f"there is no {report}.{how}: the reports are {', '.join(names)}, as {', '.join(formats)}"
             )
-        return await _answer(context_getter(request), Name(report), Format(how), parameters)
+        return await _answer(request.app.state.system, person, Name(report), Format(how), parameters)
 
 
-async def _answer(context: Context, name: Name, how: Format, given: Parameters) -> StreamingResponse:
-    person = context.allow("read.figures")
+async def _answer(
+    system: System, person: Person, name: Name, how: Format, given: Parameters
+) -> StreamingResponse:
+    policy.require(person, "read.figures")
     if given.lineage is not None:
-        context.allow("read.incidents")  # it names them
+        policy.require(person, "read.incidents")  # it names them
     asked = Asked(
         name=name,
         period=Period(given.from_, given.to),
-        now=context.system.now(),
+        now=system.now(),
         scope=person.scope,
         where=Where(
             township=given.township,
@@ -89,7 +95,7 @@ async def _answer(context: Context, name: Name, how: Format, given: Parameters) 
     build = sources.builder(given.lineage)
     file = TemporaryFile()  # noqa: SIM115  (closed when it is sent: until it is whole, an error can still be told)
     try:
-        await produce(context.system.pool, build, asked, lambda made: write(made, how, file, bom=given.bom))
+        await produce(system.pool, build, asked, lambda made: write(made, how, file, bom=given.bom))
     except BaseException:  # also a caller who hangs up: nobody else closes it
         file.close()
         raise
@@ -98,7 +104,6 @@ async def _answer(context: Context, name: Name, how: Format, given: Parameters) 
     headers = {
         "Content-Length": str(size),
         "Content-Disposition": f'attachment; filename="{name}-{period}.{how}"',
-        "Cache-Control": "no-store",
     }
     return StreamingResponse(_sent(file), headers=headers, media_type=MEDIA[how])
 
