@@ -1,7 +1,7 @@
 """What a resolver is given: the system, the person asking, and how to wait for a projection."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
@@ -11,12 +11,15 @@ from strawberry.fastapi import BaseContext
 from strawberry.types import Info as StrawberryInfo
 
 from adapters.database import LOST
+from api.audit.record import Recorder, Why
 from api.bootstrap import System
 from domain import policy
 from domain.commands import Order
 from domain.errors import InvalidError, NotFoundError, UnauthenticatedError, UnavailableError
 from domain.observation import require_code
 from domain.people import Person
+from domain.policy import Placed
+from domain.reading import Shown
 from domain.site import Site, site_id
 from projections import runner
 
@@ -27,10 +30,11 @@ WAIT = 5.0
 class Context(BaseContext):
     """One request."""
 
-    def __init__(self, system: System, authorization: str | None) -> None:
+    def __init__(self, system: System, authorization: str | None, why: Why = Why()) -> None:  # noqa: B008  (it is frozen)
         super().__init__()
         self.system = system
         self._authorization = authorization
+        self._recorder = Recorder(system, why)
 
     @property
     def person(self) -> Person:
@@ -51,6 +55,21 @@ class Context(BaseContext):
     def order(self, request_id: UUID | None) -> Order:
         """An order of the person asking, now."""
         return Order(self.person, self.system.now(), request_id or uuid4(), limits=self.system.limits)
+
+    async def record_read(
+        self,
+        shown: Shown,
+        subjects: Collection[UUID] = (),
+        *,
+        place: Placed | None = None,
+        fields: Collection[str] = (),
+        asked: str | None = None,
+        found: int | None = None,
+    ) -> None:
+        """Call it before anything personal or past is shown, for each row or for all at once; see `Recorder.record`."""
+        await self._recorder.record(
+            self.person, shown, subjects, place=place, fields=fields, asked=asked, found=found
+        )
 
     async def site(self, code: str) -> Site:
         """The site with this code; NotFoundError."""
@@ -98,4 +117,6 @@ Info = StrawberryInfo[Context, None]
 
 def context_getter(connection: HTTPConnection) -> Context:
     """The context of a request or a socket; the system is the application's."""
-    return Context(connection.app.state.system, connection.headers.get("authorization"))
+    return Context(
+        connection.app.state.system, connection.headers.get("authorization"), Why.of(connection.headers)
+    )
