@@ -95,8 +95,8 @@ class Recorder:
         read = Read(
             by,
             shown,
-            place and place.township,
-            place and place.site_id,
+            None if place is None else place.township,
+            None if place is None else place.site_id,
             tuple(subjects),
             tuple(fields),
             asked,
