@@ -35,9 +35,10 @@ async def audit(
     first: int = 1,
     last: int | None = None,
     progress: Progress | None = None,
+    lend_a_hand: bool = True,
 ) -> Audit:
     """Verify positions `first` to `last` and compare with every checkpoint. Without `key`, checkpoints are left out.
-    With `archives`, a folder, the rows of every archive are checked too.
+    With `archives`, a folder, the rows of every archive are checked too. Who serves does not `lend_a_hand`: see `verify`.
 
     What is wrong with the chain comes before what is wrong with a checkpoint. UnavailableError, InvalidError as `verify`.
     """
@@ -57,7 +58,12 @@ async def audit(
             trouble.append(error)
     anchors = [signed.anchor for signed in (*known, *files)]
     verdict = await verify(
-        database_url, first=first, last=last, anchors=anchors, progress=progress, lend_a_hand=True
+        database_url,
+        first=first,
+        last=last,
+        anchors=anchors,
+        progress=progress,
+        lend_a_hand=lend_a_hand,
     )
     if verdict.holds and key is not None and not trouble:
         try:

@@ -81,6 +81,14 @@ async def kept(connection: asyncpg.Connection, key: PublicKey) -> Kept:
     return Kept(checkpoints, chunks)
 
 
+async def listed(
+    connection: asyncpg.Connection, key: PublicKey, *, first: int, before: int | None = None
+) -> list[Signed]:
+    """At most `first` checkpoints, the newest first, smaller than `before`, each with its signature checked; CorruptError."""
+    rows = await connection.fetch(SQL.newest_first.sql, first, before)
+    return [open_note(row["note"], key, f"checkpoint {row['size']} in the database") for row in rows]
+
+
 async def require_row(connection: asyncpg.Connection, signed: Signed) -> None:
     """The row at the end of `signed` is there with the hash that it says; CorruptError."""
     size = signed.checkpoint.size

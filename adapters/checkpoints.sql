@@ -14,6 +14,9 @@ select pg_advisory_xact_lock(hashtext('anju checkpoints'))
 -- name: stored
 select size, note, subtrees from checkpoints order by size
 
+-- name: newest_first
+select size, note from checkpoints where $2::bigint is null or size < $2 order by size desc limit $1
+
 -- name: store!
 insert into checkpoints (size, note, subtrees) values ($1, $2, $3)
 

@@ -12,6 +12,7 @@ import asyncpg
 from adapters.bus import Bus, bus
 from adapters.database import NO_SCHEMA, UNMIGRATED, create_pool
 from adapters.event_log import PostgresLog, event_log
+from adapters.evidence import EvidenceStore
 from adapters.signing import CHECKPOINT_KEY, Signer, make_key, read_key
 from adapters.tail import Tail
 from adapters.vault import Vault
@@ -46,6 +47,7 @@ class System:
     tail: Tail
     bus: Bus | None
     issuer: Issuer
+    evidence: EvidenceStore
     limits: Limits = DEFAULT_LIMITS
     now: Clock = wall_clock
     provider: Provider | None = None
@@ -86,7 +88,8 @@ async def system(
         issuer = await asyncio.to_thread(load_issuer, settings.data_dir)
         limits = read_limits(settings.limits) if settings.limits else DEFAULT_LIMITS
         people = await stack.enter_async_context(provider(settings))
-        yield System(settings, pool, vault, log, tail, connection, issuer, limits, now, people)
+        evidence = EvidenceStore(settings.evidence_dir)
+        yield System(settings, pool, vault, log, tail, connection, issuer, evidence, limits, now, people)
 
 
 def face_finder(settings: Settings, progress: Progress, pack: str | None = None) -> "FaceFinder":

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Check a proof bundle of Anju, or a directory of its checkpoints. Needs Python 3.11 and nothing else; talks to nobody.
+"""Check a proof bundle of Anju, an exported case, or a directory of its checkpoints. Needs Python 3.11 and nothing else; talks to nobody.
 
     python check_bundle.py bundle.json --key verifier-key.txt
+    python check_bundle.py case/ --key 9f86d081884c7d65...           the unpacked export of a case, with its evidence
     python check_bundle.py checkpoints/ --key 9f86d081884c7d65...
 
 KEY is a verifier key, a file with one, or the fingerprint (SHA-256 of the public key, in hex) that the operator has published. Without
@@ -25,6 +26,7 @@ from uuid import UUID
 FORMAT = "anju-proof/1"
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 BUNDLE_FIELDS = ["format", "key", "checkpoint", "statement", "originator_id", "events"]
+LINE_FIELDS = ["position", "recorded_at", "originator_version", "topic", "metadata", "state", "reads"]
 EVENT_FIELDS = [
     "position", "recorded_at", "originator_version", "request_id", "topic", "metadata", "state", "reads", "previous_hash", "inclusion",
 ]  # fmt: skip
@@ -382,6 +384,45 @@ def check_directory(directory: Path) -> tuple[Key, list[Checkpoint]]:
     return key, found
 
 
+def check_case(directory: Path) -> tuple[Proven, dict[str, int]]:
+    """What the unpacked case in `directory` proves, and the evidence that it names and lacks, by digest with the position; Refused."""
+    bundle = load(_file(directory / "proof.json"))
+    proven = check(bundle)
+    for name, wanted in (
+        ("checkpoint.txt", bundle["checkpoint"]),
+        ("verifier-key.txt", f"{proven.key.text}\n"),
+    ):
+        if _file(directory / name) != wanted:
+            raise Refused(name, "it is not the one in proof.json")
+    lines = _file(directory / "events.jsonl").removesuffix("\n").split("\n")
+    if len(lines) != len(proven.events):
+        raise Refused(
+            "events.jsonl", f"it has {len(lines)} lines, and {len(proven.events)} events are proved"
+        )
+    for number, (line, event) in enumerate(zip(lines, bundle["events"], strict=True), start=1):
+        said = {name: event[name] for name in LINE_FIELDS}
+        if json.dumps(load(line), sort_keys=True) != json.dumps(said, sort_keys=True):
+            raise Refused(f"events.jsonl, line {number}", "it is not the event that is proved")
+    return proven, _missing(directory / "evidence", proven)
+
+
+def _missing(folder: Path, proven: Proven) -> dict[str, int]:
+    """The evidence that is named and not in `folder`; Refused if a file there is not what its event names."""
+    named = {
+        event.reads["sha256"]: event.position
+        for event in proven.events
+        if event.topic == "incident.evidence_attached"
+    }
+    there = {path.name: path for path in folder.iterdir()} if folder.is_dir() else {}
+    for name, path in sorted(there.items()):
+        if name not in named:
+            raise Refused(f"evidence/{name}", "no event of the case names it")
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != name:
+                raise Refused(f"evidence/{name}", f"its bytes are not those named at position {named[name]}")
+    return {name: position for name, position in named.items() if name not in there}
+
+
 def _file(path: Path) -> str:
     try:
         return path.read_bytes().decode()
@@ -426,8 +467,9 @@ def story(proven: Proven) -> list[str]:
 
 
 def result(path: Path, wanted: str | None) -> dict[str, Any]:
-    """What `path` (a bundle, or a directory of checkpoints) proves, as JSON; Refused."""
-    if path.is_dir():
+    """What `path` (a bundle, a case, or a directory of checkpoints) proves, as JSON; Refused."""
+    missing: dict[str, int] = {}
+    if path.is_dir() and not (path / "proof.json").exists():
         key, checkpoints = check_directory(path)
         found: dict[str, Any] = {
             "checkpoints": len(checkpoints),
@@ -435,7 +477,10 @@ def result(path: Path, wanted: str | None) -> dict[str, Any]:
         }
         told = [f"{one.made_at}  {one.size} events, root {one.root.hex()}" for one in checkpoints]
     else:
-        proven = check(load(_file(path)))
+        if path.is_dir():
+            proven, missing = check_case(path)
+        else:
+            proven = check(load(_file(path)))
         key, told = proven.key, story(proven)
         found = {
             "originator_id": proven.originator_id,
@@ -451,6 +496,7 @@ def result(path: Path, wanted: str | None) -> dict[str, Any]:
         "origin": key.name,
         "fingerprint": key.fingerprint,
         "key_compared": wanted is not None,
+        "missing_evidence": missing,
         "story": told,
     }
 
@@ -473,12 +519,14 @@ def report(path: Path, wanted: str | None, *, as_json: bool) -> int:
     print("\n".join(found["story"]))
     what = (
         "checkpoints, each continuing the one before"
-        if path.is_dir()
+        if "checkpoints" in found
         else f"events of {found['originator_id']}"
     )
     print(
         f"\nHOLDS  {found.get('events', found.get('checkpoints'))} {what}; the log had {found['size']} events"
     )
+    for digest, position in found["missing_evidence"].items():
+        print(f"NOT INCLUDED: evidence {digest}, which the event at position {position} names")
     print(f"signed by {found['origin']}, key fingerprint {found['fingerprint']}")
     if wanted is None:
         print(
@@ -493,7 +541,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=described, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("path", type=Path, help="a bundle, or a directory of checkpoints")
+    parser.add_argument("path", type=Path, help="a bundle, a case, or a directory of checkpoints")
     parser.add_argument("--key", help="a fingerprint, a verifier key, or a file with one")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     given = parser.parse_args(arguments)

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from api import archive_cli, backup_cli, rebuild_cli, replay_cli, report_cli
+from api import archive_cli, backup_cli, export_cli, rebuild_cli, replay_cli, report_cli
 from api.console import AsJson, configured, err, out, print_json, progress_bar
 from api.import_cli import imports
 from api.keys_cli import keys
@@ -44,6 +44,7 @@ app.add_typer(models, name="models")
 app.add_typer(archive_cli.archive, name="archive")
 backup_cli.register(app)
 replay_cli.register(app)
+export_cli.register(app)
 report_cli.register(app)
 rebuild_cli.register(app)
 app.add_typer(keys, name="keys")

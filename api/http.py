@@ -11,6 +11,8 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from adapters.database import LOST, refusals
 from api import errors
+from api.audit import evidence
+from api.audit import routes as audit
 from api.bootstrap import System
 from api.graphql import schema
 from api.metrics import exposition
@@ -38,6 +40,8 @@ def application(system: System) -> FastAPI:
     errors.handle_errors(app)
     schema.mount(app)
     reports.mount(app)
+    app.include_router(audit.router)
+    app.include_router(evidence.router)
 
     @app.get("/", include_in_schema=False)
     async def index() -> HTMLResponse:

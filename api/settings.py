@@ -124,6 +124,11 @@ class Settings(BaseSettings):
         return self.master_keys or self.data_dir / "master-keys"
 
     @property
+    def evidence_dir(self) -> Path:
+        """Where evidence lies, under its digests; on several machines one folder that they share."""
+        return self.data_dir / "evidence"
+
+    @property
     def models_dirs(self) -> tuple[Path, ...]:
         """Where model files are looked for, in order; fetched ones go into the first."""
         own = self.data_dir / "models"

@@ -58,7 +58,6 @@ def replay(entries: Sequence[Entry], redacted: AbstractSet[str] = frozenset()) -
         event = entry.event
         aggregate = event.mutate(aggregate)
         before, state = state, _state(aggregate, redacted)
-        said = {name: plain(value, redacted) for name, value in vars(event).items() if name not in _ENVELOPE}
         history.append(
             Past(
                 entry.position,
@@ -67,12 +66,17 @@ def replay(entries: Sequence[Entry], redacted: AbstractSet[str] = frozenset()) -
                 event.actor,
                 event.timestamp,
                 entry.recorded_at,
-                said,
+                said(event, redacted),
                 difference(before, state),
                 state,
             )
         )
     return history
+
+
+def said(event: Any, redacted: AbstractSet[str] = frozenset()) -> dict[str, object]:
+    """What an event says beside what every event has; values are plain."""
+    return {name: plain(value, redacted) for name, value in vars(event).items() if name not in _ENVELOPE}
 
 
 def known(history: Sequence[Past], moment: int | datetime) -> int:

@@ -239,12 +239,8 @@ class Inquiry(Aggregate):
             raise RuleError(f"{by.id} requested this inquiry, or looks by it: somebody else has to {what} it")
 
 
-def require_look(inquiry: Inquiry | None, look: Look, *, by: Person, at: datetime) -> Inquiry:
-    """The inquiry by which `by` may take this `look` at `at`; RuleError says what is missing. Every query over persons asks this."""
-    if inquiry is None:
-        raise RuleError(
-            "personal records are looked into by an approved inquiry only: request one for a case"
-        )
+def require_investigator(inquiry: Inquiry, *, by: Person, at: datetime) -> None:
+    """RuleError unless `by` may look by this inquiry at `at`."""
     if inquiry.state is not S.APPROVED:
         raise RuleError(f"inquiry {inquiry.id} is {inquiry.state}: only by an approved one may anybody look")
     if require_aware(at) >= inquiry.expires_at:
@@ -253,6 +249,15 @@ def require_look(inquiry: Inquiry | None, look: Look, *, by: Person, at: datetim
         raise RuleError(
             f"{by.id} is no investigator of inquiry {inquiry.id}: {', '.join(inquiry.investigators)}"
         )
+
+
+def require_look(inquiry: Inquiry | None, look: Look, *, by: Person, at: datetime) -> Inquiry:
+    """The inquiry by which `by` may take this `look` at `at`; RuleError says what is missing. Every query over persons asks this."""
+    if inquiry is None:
+        raise RuleError(
+            "personal records are looked into by an approved inquiry only: request one for a case"
+        )
+    require_investigator(inquiry, by=by, at=at)
     if look.records not in inquiry.records:
         raise RuleError(f"inquiry {inquiry.id} is for {', '.join(inquiry.records)}, not {look.records}")
     if look.site_id not in inquiry.sites:

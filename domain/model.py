@@ -18,6 +18,7 @@ from domain.incident import Incident
 from domain.inquiry import Inquiry
 from domain.key import Key
 from domain.lead import Lead
+from domain.reading import Reading
 from domain.site import Site
 from domain.visitor import Visitor
 from domain.watch import WatchEntry
@@ -37,6 +38,7 @@ AGGREGATES: tuple[type[Aggregate], ...] = (
     WatchEntry,
     Lead,
     Inquiry,
+    Reading,
 )
 
 

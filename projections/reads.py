@@ -1,6 +1,7 @@
-"""Audit of reads: who looked at what of persons, by what right, when, and how much was shown. For privacy officers and auditors.
+"""Audit of reads: who looked at what of persons or of the past, by what right, when, and how much was shown. For privacy officers and auditors.
 
-The log records two kinds of looks: those of an inquiry 查询, and those of a reviewer who saw the images of a lead 线索.
+The log records three kinds of looks: those of an inquiry 查询, those of a reviewer who saw the images of a lead 线索, and readings 调阅,
+which somebody's role lets them take. The first two have a ground; of a reading the purpose is its own.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from domain.lead import Lead
 from domain.model import event_classes
 from domain.people import CITY, Scope
 from domain.ports import Entry
+from domain.reading import Reading, Shown
 from projections.period import Period, day_of
 from projections.runner import Projection
 
@@ -36,6 +38,7 @@ class Kind(StrEnum):
 
     INQUIRY = "INQUIRY"
     LEAD = "LEAD"
+    ROLE = "ROLE"  # of a look only: it has no ground
 
 
 class Ground(msgspec.Struct, kw_only=True):
@@ -56,19 +59,24 @@ class Ground(msgspec.Struct, kw_only=True):
 
 
 class Look(msgspec.Struct, kw_only=True):
-    """A row of `looks`. site_id: None where it is the one of the ground."""
+    """A row of `looks`. site_id: None where it is the one of the ground, or where a reading was of no one site."""
 
     position: int
-    ground_id: UUID
+    ground_id: UUID | None = None
     looked_by: str
     looked_at: datetime
     looked_on: date
     records: str
+    township: str | None = None
     site_id: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
     searched: bool = False
-    found: int
+    subjects: tuple[UUID, ...] = ()
+    asked: str | None = None
+    fields: tuple[str, ...] = ()
+    purpose: str | None = None
+    found: int | None = None
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
@@ -137,11 +145,22 @@ def _look(entry: Entry) -> Look | None:
         case Lead.Confirmed() | Lead.Rejected():
             images = (event.seen.reference_sha256, event.seen.probe_sha256)
             what = {"records": Records.IMAGES, "found": sum(image is not None for image in images)}
+        case Reading.Recorded():
+            what = {
+                "records": event.shown,
+                "township": event.township,
+                "site_id": event.site_id,
+                "subjects": event.subjects,
+                "asked": event.asked,
+                "fields": event.fields,
+                "purpose": event.purpose,
+                "found": event.found,
+            }
         case _:
             return None
     return Look(
         position=entry.position,
-        ground_id=event.originator_id,
+        ground_id=event.inquiry_id if isinstance(event, Reading.Recorded) else event.originator_id,
         looked_by=event.actor,
         looked_at=event.timestamp,
         looked_on=day_of(event.timestamp),
@@ -151,8 +170,8 @@ def _look(entry: Entry) -> Look | None:
 
 PROJECTION = Projection(
     "reads",
-    1,
-    frozenset(topic for kind in (Inquiry, Lead) for topic in event_classes(kind)),
+    2,
+    frozenset(topic for kind in (Inquiry, Lead, Reading) for topic in event_classes(kind)),
     fold,
     ("look_grounds", "looks"),
 )
@@ -171,12 +190,15 @@ class GroundFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookFilter:
-    """Which looks; None is any. `scope` is where their grounds lie, `site_id` the site that was looked at."""
+    """Which looks; None is any. `scope` is where their grounds lie (of a reading by no ground: what was read), `site_id` the site that
+    was looked at, `subject` one thing that was.
+    """
 
     scope: Scope = CITY
     ground_id: UUID | None = None
     looked_by: str | None = None
-    records: Records | None = None
+    records: Records | Shown | None = None
+    subject: UUID | None = None
     site_id: UUID | None = None
     period: Period | None = None
 
@@ -188,6 +210,7 @@ class LookFilter:
             "ground_id": self.ground_id,
             "looked_by": self.looked_by,
             "records": self.records,
+            "subject": self.subject,
             "site_id": self.site_id,
             "start": self.period and self.period.start,
             "end": self.period and self.period.end,
@@ -204,7 +227,9 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """`looks` were taken, and `found` records shown; key: the ground's id, the person's or the day's date, as text."""
+    """`looks` were taken, and `found` records shown; key: the ground's id, the person's or the day's date, as text;
+    of looks without a ground it is ROLE. What found nobody knows counts as 0.
+    """
 
     key: str
     looks: int
@@ -232,7 +257,10 @@ async def grounds(
 async def looks(
     connection: asyncpg.Connection, wanted: LookFilter, *, first: int, after: int | None = None
 ) -> list[Any]:
-    """At most `first` looks, newest first, beyond log position `after`: rows of `looks` and (kind, case_number, purpose, decided_by)."""
+    """At most `first` looks, newest first, beyond log position `after`: rows of `looks` and (kind, case_number, purpose, decided_by).
+
+    purpose is that of the reading itself, or of its ground.
+    """
     return [row async for row in SQL.looks(connection, **wanted.values(), first=first, after=after)]
 
 

@@ -14,10 +14,12 @@ select count(*) from decided
 -- The review of a lead does not say where: at the site of the lead.
 with inserted as (
     insert into looks
-    select row.position, row.ground_id, row.looked_by, row.looked_at, row.looked_on, row.records,
-           coalesce(row.site_id, ground.site_id), row.since, row.until, row.searched, row.found
+    select row.position, row.ground_id, row.looked_by, row.looked_at, row.looked_on, row.records, row.township,
+           coalesce(row.site_id, case when ground.kind = 'LEAD' then ground.site_id end), row.since, row.until, row.searched, row.subjects, row.asked, row.fields,
+           row.purpose, row.found
       from json_populate_recordset(null::looks, :rows::json) as row
-      join look_grounds as ground using (ground_id)
+      left join look_grounds as ground using (ground_id)
+     where row.ground_id is null or ground.ground_id is not null
     returning 1
 )
 select count(*) from inserted
@@ -38,13 +40,17 @@ select ground.*, seen.looks, seen.found, seen.last_at
  limit :first
 
 -- name: looks
-select look.*, kind, case_number, purpose, decided_by
-  from looks as look join look_grounds as ground using (ground_id)
- where (:scope_township::text is null or township = :scope_township)
-   and (:scope_site::uuid is null or ground.site_id = :scope_site)
+select look.position, ground_id, looked_by, looked_at, looked_on, records, look.township, look.site_id, since, until, searched,
+       subjects, asked, fields, found, coalesce(kind, 'ROLE') as kind, case_number,
+       coalesce(look.purpose, ground.purpose) as purpose, decided_by
+  from looks as look left join look_grounds as ground using (ground_id)
+ where (:scope_township::text is null
+        or case when ground_id is null then look.township else ground.township end = :scope_township)
+   and (:scope_site::uuid is null or case when ground_id is null then look.site_id else ground.site_id end = :scope_site)
    and (:ground_id::uuid is null or ground_id = :ground_id)
    and (:looked_by::text is null or looked_by = :looked_by)
    and (:records::text is null or records = :records)
+   and (:subject::uuid is null or subjects @> array[:subject::uuid])
    and (:site_id::uuid is null or look.site_id = :site_id)
    and (:start::date is null or looked_on between :start and :end)
    and (:after::bigint is null or look.position < :after)
@@ -52,14 +58,16 @@ select look.*, kind, case_number, purpose, decided_by
  limit :first
 
 -- name: counted
-select case :by when 'GROUND' then ground_id::text when 'PERSON' then looked_by else looked_on::text end as key,
-       count(*) as looks, sum(found)::bigint as found
-  from looks as look join look_grounds as ground using (ground_id)
- where (:scope_township::text is null or township = :scope_township)
-   and (:scope_site::uuid is null or ground.site_id = :scope_site)
+select case :by when 'GROUND' then coalesce(ground_id::text, 'ROLE') when 'PERSON' then looked_by else looked_on::text end as key,
+       count(*) as looks, coalesce(sum(found), 0)::bigint as found
+  from looks as look left join look_grounds as ground using (ground_id)
+ where (:scope_township::text is null
+        or case when ground_id is null then look.township else ground.township end = :scope_township)
+   and (:scope_site::uuid is null or case when ground_id is null then look.site_id else ground.site_id end = :scope_site)
    and (:ground_id::uuid is null or ground_id = :ground_id)
    and (:looked_by::text is null or looked_by = :looked_by)
    and (:records::text is null or records = :records)
+   and (:subject::uuid is null or subjects @> array[:subject::uuid])
    and (:site_id::uuid is null or look.site_id = :site_id)
    and (:start::date is null or looked_on between :start and :end)
  group by 1 order by 1

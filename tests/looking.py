@@ -1,4 +1,4 @@
-"""Inquiries, leads, and people who look into personal records by them."""
+"""Inquiries, leads, people who look into personal records by them, and readings."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -10,6 +10,7 @@ from domain.lead import Evidence, Lead
 from domain.observation import ModelUse
 from domain.people import Role
 from domain.personal import Personal, of_subject
+from domain.reading import Reading, Shown
 from domain.site import Site
 from domain.watch import WatchEntry, WatchKind
 
@@ -83,3 +84,18 @@ def lead(number, site=HERE, *, face=True, case="2026-18"):
         model=ModelUse("sface", "c" * 64),
     )
     return made, evidence
+
+
+def reading(number, site=HERE, *, by=OFFICER, at=NOW, shown=Shown.REPORTER, **how):
+    """`by` is shown something of two things at `site`."""
+    subjects = [UUID(int=1000 + number), UUID(int=1001 + number)]
+    return Reading.record(
+        id=UUID(int=number),
+        by=by,
+        at=at,
+        shown=shown,
+        subjects=subjects,
+        township=site.township,
+        site_id=site.id,
+        **how,
+    )

@@ -1,7 +1,7 @@
 """What a resolver is given: the system, the person asking, and how to wait for a projection."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
@@ -11,6 +11,7 @@ from strawberry.fastapi import BaseContext
 from strawberry.types import Info as StrawberryInfo
 
 from adapters.database import LOST
+from api.audit.record import Recorder, Why
 from api.bootstrap import System
 from api.identity import asking, believed
 from domain import policy
@@ -18,6 +19,8 @@ from domain.commands import Order
 from domain.errors import AnjuError, InvalidError, NotFoundError, UnavailableError
 from domain.observation import require_code
 from domain.people import Person
+from domain.policy import Placed
+from domain.reading import Shown
 from domain.site import Site, site_id
 from projections import runner
 
@@ -28,10 +31,11 @@ WAIT = 5.0
 class Context(BaseContext):
     """One request."""
 
-    def __init__(self, system: System, asking: Person | AnjuError) -> None:
+    def __init__(self, system: System, asking: Person | AnjuError, why: Why = Why()) -> None:  # noqa: B008  (it is frozen)
         super().__init__()
         self.system = system
         self.asking = asking
+        self._recorder = Recorder(system, why)
 
     @property
     def person(self) -> Person:
@@ -47,6 +51,21 @@ class Context(BaseContext):
     def order(self, request_id: UUID | None) -> Order:
         """An order of the person asking, now."""
         return Order(self.person, self.system.now(), request_id or uuid4(), limits=self.system.limits)
+
+    async def record_read(
+        self,
+        shown: Shown,
+        subjects: Collection[UUID] = (),
+        *,
+        place: Placed | None = None,
+        fields: Collection[str] = (),
+        asked: str | None = None,
+        found: int | None = None,
+    ) -> None:
+        """Call it before anything personal or past is shown, for each row or for all at once; see `Recorder.record`."""
+        await self._recorder.record(
+            self.person, shown, subjects, place=place, fields=fields, asked=asked, found=found
+        )
 
     async def site(self, code: str) -> Site:
         """The site with this code; NotFoundError."""
@@ -94,4 +113,4 @@ Info = StrawberryInfo[Context, None]
 
 async def context_getter(connection: HTTPConnection) -> Context:
     """The context of a request or a socket; the system is the application's."""
-    return Context(connection.app.state.system, await asking(connection))
+    return Context(connection.app.state.system, await asking(connection), Why.of(connection.headers))

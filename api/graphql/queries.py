@@ -6,6 +6,7 @@ from uuid import UUID
 import strawberry
 
 from api.graphql import types
+from api.graphql.audit import Audit
 from api.graphql.context import Info
 from api.graphql.figures import Figures
 from domain import policy
@@ -33,7 +34,7 @@ def _reported_at(text: str) -> datetime:
 
 
 @strawberry.type
-class Query(Figures):
+class Query(Figures, Audit):
     """What can be asked."""
 
     @strawberry.field(description="One incident as it stands now, or null if there is none that you may see.")

@@ -20,6 +20,7 @@ from domain.incident import IncidentState, Source
 from domain.mechanisms import JointMechanism
 from domain.model import EVENTS
 from domain.ports import Entry
+from domain.reading import Shown
 from domain.site import BY_CARD, Direction, Gate, GateMode, Measure
 from projections import period
 from projections.standing import Standing
@@ -224,6 +225,7 @@ class Incident:
     )
     async def reporter(self, info: Info) -> Personal | None:
         info.context.allow("read.reporter")
+        await info.context.record_read(Shown.REPORTER, [self.id], place=self, fields=["reporter"])
         reporter = (await info.context.system.log.load(incident.Incident, self.id)).reporter
         return None if reporter is None else Personal.of(reporter)
 

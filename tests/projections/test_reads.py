@@ -11,11 +11,12 @@ from histories import append, entries_of, everything, fold_in_pieces, request
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from looking import ASKER, DAY, FAR, HERE, MATE, NEXT, OFFICER, PLATE, REVIEWER, inquiry, lead, look
+from looking import ASKER, DAY, FAR, HERE, MATE, NEXT, OFFICER, PLATE, REVIEWER, inquiry, lead, look, reading
 
 from domain.errors import CorruptError
 from domain.inquiry import Inquiry, Records
 from domain.people import CITY, Scope
+from domain.reading import Shown
 from projections.period import Period
 from projections.reads import PROJECTION, By, Count, GroundFilter, LookFilter, counted, grounds, looks
 
@@ -52,10 +53,14 @@ async def test_a_look_is_there_with_who_why_at_what_and_how_much(pool):
         "looked_at": NOW + HOUR,
         "looked_on": date(2026, 3, 1),
         "records": "IMAGES",
+        "township": None,
         "site_id": NEXT.id,
         "since": NOW - DAY,
         "until": NOW,
         "searched": True,
+        "subjects": [],
+        "asked": None,
+        "fields": [],
         "found": 3,
         "kind": "INQUIRY",
         "case_number": "2026-17",
@@ -88,6 +93,45 @@ async def test_a_reviewer_who_saw_the_images_of_a_lead_has_looked_too(pool, face
         "asker",
         REVIEWER.id,
     )
+
+
+async def test_what_a_role_let_somebody_read_is_there_with_its_own_purpose(pool):
+    made = reading(1, HERE, purpose="appeal of 2026-03", found=2)
+    await fold(pool, made)
+    (row,) = await looks_of(pool)
+    seen = (
+        "kind",
+        "ground_id",
+        "looked_by",
+        "records",
+        "township",
+        "site_id",
+        "subjects",
+        "purpose",
+        "found",
+    )
+    assert [row[name] for name in seen] == [
+        *("ROLE", None, OFFICER.id, "REPORTER", "yuhai", HERE.id, [UUID(int=1001), UUID(int=1002)]),
+        *("appeal of 2026-03", 2),
+    ]
+    assert not await grounds_of(pool)
+    for wanted, rows in [
+        (LookFilter(scope=Scope("yuhai")), 1),
+        (LookFilter(scope=Scope("tangxia")), 0),
+        (LookFilter(scope=Scope(site_id=NEXT.id)), 0),
+        (LookFilter(subject=UUID(int=1002)), 1),
+        (LookFilter(subject=UUID(int=1003)), 0),
+        (LookFilter(records=Shown.REPORTER), 1),
+        (LookFilter(records=Shown.PARTIES), 0),
+    ]:
+        assert len(await looks_of(pool, wanted)) == rows
+
+
+async def test_a_reading_by_an_inquiry_is_one_of_its_looks(pool):
+    asked = inquiry(1, HERE)
+    await fold(pool, asked, reading(2, FAR, by=MATE, inquiry=asked))
+    (row,) = await looks_of(pool, LookFilter(scope=Scope("yuhai")))
+    assert (row["kind"], row["ground_id"], row["purpose"]) == ("INQUIRY", asked.id, "where was the car")
 
 
 async def test_an_inquiry_shows_its_state_who_answers_for_it_and_what_it_was_used_for(pool):
@@ -133,7 +177,7 @@ async def test_a_day_is_one_of_shanghai(pool):
 
 def by_hand(entries):
     """(position, ground, person, day, records, site, found) of every look, newest first, with where its ground lies."""
-    places, found = {}, []
+    places, found = {None: CITY}, []
     for position, _, event, _ in entries:
         key = event.originator_id
         match event.TOPIC:
@@ -144,11 +188,15 @@ def by_hand(entries):
             case "lead.confirmed" | "lead.rejected":
                 images = 2 if event.seen.reference_sha256 else 1
                 found.append((position, event, "IMAGES", places[key].site_id, images))
+            case "reading.recorded":
+                found.append((position, event, event.shown, event.site_id, event.found))
     rows = []
     for position, event, records, site, amount in reversed(found):
-        ground = places[event.originator_id]
+        of_role = event.TOPIC == "reading.recorded"
+        key = event.inquiry_id if of_role else event.originator_id
+        ground = places[key] if key else event
         day = (event.timestamp + 8 * HOUR).date()
-        row = (position, event.originator_id, event.actor, day, records, site, amount)
+        row = (position, key, event.actor, day, records, site, amount)
         rows.append((row, Scope(ground.township, ground.site_id)))
     return rows
 
@@ -174,6 +222,11 @@ def at_random(random):
         decide(by=REVIEWER, at=NOW + HOUR * random.randrange(20), seen=evidence)
         crowd.append(made)
     random.shuffle(crowd)
+    asked = [made for made in crowd if isinstance(made, Inquiry)]
+    for n in range(20, 26):
+        at, place = NOW + HOUR * random.randrange(100), random.choice([HERE, FAR])
+        by, inquired = random.choice([(MATE, asked[0]), (OFFICER, None)])
+        crowd.append(reading(n, place, by=by, at=at, inquiry=inquired, found=random.choice([None, 2])))
     return crowd
 
 
@@ -211,8 +264,9 @@ async def test_looks_and_their_counts_are_those_counted_by_hand(pool, seed):
         for by, column in ((By.GROUND, 1), (By.PERSON, 2), (By.DAY, 3)):
             times, shown = Counter(), Counter()
             for row in expected:
-                times[str(row[column])] += 1
-                shown[str(row[column])] += row[6]
+                key = str(row[column] or "ROLE")
+                times[key] += 1
+                shown[key] += row[6] or 0
             async with pool.acquire() as connection:
                 counts = await counted(connection, wanted, by)
             assert counts == [Count(key, times[key], shown[key]) for key in sorted(times)]

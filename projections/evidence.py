@@ -1,0 +1,60 @@
+"""Evidence 证据: which incidents name which bytes, so that whoever may read one of them, or a lead with these images, may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import aiosql
+import asyncpg
+import msgspec
+
+from domain import policy
+from domain.incident import Incident
+from domain.people import Person
+from domain.ports import Entry
+from projections.incidents import Reader
+from projections.runner import Projection
+
+SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """An incident or a lead that names the evidence, and where it lies."""
+
+    id: UUID
+    township: str
+    site_id: UUID
+    media_type: str
+
+
+async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
+    rows = [
+        {
+            "sha256": entry.event.sha256,
+            "incident_id": entry.event.originator_id,
+            "media_type": entry.event.media_type,
+            "position": entry.position,
+        }
+        for entry in entries
+    ]
+    await SQL.insert(connection, rows=msgspec.json.encode(rows).decode())
+
+
+PROJECTION = Projection("evidence", 1, frozenset({Incident.EvidenceAttached.TOPIC}), fold, ("evidence",))
+
+
+async def naming(connection: asyncpg.Connection, person: Person, sha256: str) -> list[Naming]:
+    """The incidents and leads that name `sha256` and that `person` may read: incidents first, the earliest first."""
+    found: list[Any] = []
+    if person.roles & policy.ALLOWED["read.incidents"]:
+        values = Reader.of(person).values()
+        found += [row async for row in SQL.incidents_with(connection, sha256=sha256, **values)]
+    if person.roles & policy.ALLOWED["read.lead"]:
+        scope = {"scope_township": person.scope.township, "scope_site": person.scope.site_id}
+        found += [row async for row in SQL.leads_with(connection, sha256=sha256, **scope)]
+    return [Naming(**row) for row in found]
