@@ -15,6 +15,8 @@ from adapters.event_log import PostgresLog, event_log
 from adapters.signing import CHECKPOINT_KEY, Signer, make_key, read_key
 from adapters.tail import Tail
 from adapters.vault import Vault
+from api.closure_feed import ClosureFeed
+from api.feed import Feed
 from api.limits import read_limits
 from api.settings import Settings
 from api.tokens import Issuer, load_issuer
@@ -45,6 +47,8 @@ class System:
     tail: Tail
     bus: Bus | None
     issuer: Issuer
+    feed: Feed
+    closure_feed: ClosureFeed
     limits: Limits = DEFAULT_LIMITS
     now: Clock = wall_clock
 
@@ -83,7 +87,9 @@ async def system(
         connection = await stack.enter_async_context(bus(settings.require_nats_url)) if with_bus else None
         issuer = await asyncio.to_thread(load_issuer, settings.data_dir)
         limits = read_limits(settings.limits) if settings.limits else DEFAULT_LIMITS
-        yield System(settings, pool, vault, log, tail, connection, issuer, limits, now)
+        feed = await stack.enter_async_context(Feed(log, tail))
+        closure_feed = await stack.enter_async_context(ClosureFeed(pool, tail, now))
+        yield System(settings, pool, vault, log, tail, connection, issuer, feed, closure_feed, limits, now)
 
 
 def face_finder(settings: Settings, progress: Progress, pack: str | None = None) -> "FaceFinder":

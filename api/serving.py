@@ -14,6 +14,11 @@ from domain.errors import UnavailableError
 
 T = TypeVar("T")
 
+LARGEST_MESSAGE = 1 << 17
+"""Bytes of a message on a socket: it is a question, not a document."""
+UNREAD = 60
+"""Seconds in which whoever is sent something has to take it, or is cut off: nothing else ends a socket whose other side stands still."""
+
 
 class _Server(uvicorn.Server):
     @contextmanager
@@ -27,6 +32,8 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
     """Serve `app` until the block is left; its URL. UnavailableError if the port is taken."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; the sockets that it accepts have it too
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD * 1000)
     try:
         listener.bind((host, port))
     except OSError as error:
@@ -34,7 +41,15 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
         raise UnavailableError(
             f"{host}:{port} cannot be served: {error.strerror}; choose another with --port"
         ) from error
-    server = _Server(uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=5))
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+        ws_max_size=LARGEST_MESSAGE,
+        ws_per_message_deflate=False,  # messages are small: it would cost more time and memory than it saves
+    )
+    server = _Server(config)
     task = asyncio.create_task(server.serve([listener]), name="http")
     try:
         while not server.started:

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from adapters.embedded import running_services
 from domain.errors import InvalidError
@@ -23,6 +23,23 @@ def _nats_url(url: str) -> str:
     if scheme not in {"nats", "tls", "ws", "wss"} or not rest:
         raise PydanticCustomError("nats_url", "write it as nats://host:4222")
     return url
+
+
+def _listed(value: object) -> object:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        scheme, _, host = origin.partition("://")
+        if scheme not in {"http", "https"} or not host or "/" in host or "*" in host:
+            raise PydanticCustomError(
+                "origins", "write each as a browser does: https://host or https://host:port"
+            )
+    return origins
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
@@ -56,6 +73,10 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    origins: Annotated[Listed, AfterValidator(_origins)] = Field(
+        (), description="pages from elsewhere that may ask, such as https://centre.example"
+    )
 
     @property
     def keyring(self) -> Path:

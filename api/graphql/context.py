@@ -30,12 +30,12 @@ class Context(BaseContext):
     def __init__(self, system: System, authorization: str | None) -> None:
         super().__init__()
         self.system = system
-        self._authorization = authorization
+        self.authorization = authorization
 
     @property
     def person(self) -> Person:
         """Who asks; UnauthenticatedError if nobody does."""
-        scheme, _, token = (self._authorization or "").partition(" ")
+        scheme, _, token = (self.authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise UnauthenticatedError(
                 "say who you are: send the header `Authorization: Bearer TOKEN` (`anju token ROLE`)"

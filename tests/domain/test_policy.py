@@ -130,6 +130,7 @@ EXPECTED = {
     "read.lead":                    " .   .   .   .   .   .   x   .   .   x   x   x   x   .   .   . ",
     "read.looks":                   " .   .   .   .   .   .   .   .   .   .   .   x   x   .   .   . ",
     "read.parties":                 " .   x   .   .   .   x   x   x   .   .   .   x   x   .   .   . ",
+    "read.passes":                  " .   .   .   .   .   .   x   .   x   x   .   x   x   .   .   . ",
     "read.reporter":                " .   x   .   x   x   x   x   .   .   .   .   x   x   .   .   . ",
     "read.system":                  " .   .   .   .   .   .   x   .   .   .   .   .   x   .   .   x ",
     "read.visitor":                 " .   .   .   .   .   .   .   .   x   .   .   x   x   .   .   . ",
