@@ -16,6 +16,8 @@ from adapters.evidence import EvidenceStore
 from adapters.signing import CHECKPOINT_KEY, Signer, make_key, read_key
 from adapters.tail import Tail
 from adapters.vault import Vault
+from api.closure_feed import ClosureFeed
+from api.feed import Feed
 from api.limits import read_limits
 from api.oidc import Provider, provider
 from api.settings import Settings
@@ -48,6 +50,8 @@ class System:
     bus: Bus | None
     issuer: Issuer
     evidence: EvidenceStore
+    feed: Feed
+    closure_feed: ClosureFeed
     limits: Limits = DEFAULT_LIMITS
     now: Clock = wall_clock
     provider: Provider | None = None
@@ -89,7 +93,23 @@ async def system(
         limits = read_limits(settings.limits) if settings.limits else DEFAULT_LIMITS
         people = await stack.enter_async_context(provider(settings))
         evidence = EvidenceStore(settings.evidence_dir)
-        yield System(settings, pool, vault, log, tail, connection, issuer, evidence, limits, now, people)
+        feed = await stack.enter_async_context(Feed(log, tail))
+        closure_feed = await stack.enter_async_context(ClosureFeed(pool, tail, now))
+        yield System(
+            settings,
+            pool,
+            vault,
+            log,
+            tail,
+            connection,
+            issuer,
+            evidence,
+            feed,
+            closure_feed,
+            limits,
+            now,
+            people,
+        )
 
 
 def face_finder(settings: Settings, progress: Progress, pack: str | None = None) -> "FaceFinder":

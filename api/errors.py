@@ -9,9 +9,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from graphql import GraphQLError
 from starlette.exceptions import HTTPException
+from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import MaskErrors
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
-from domain.errors import AnjuError, ConflictError, TokenError
+from domain.errors import AnjuError, ConflictError, TokenError, TooSlowError
 
 logger = logging.getLogger("anju.api")
 
@@ -21,8 +23,11 @@ STATUS = {
     "UNAUTHENTICATED": 401,
     "NOT_FOUND": 404,
     "CONFLICT": 409,
+    "TOO_SLOW": 429,
     "UNAVAILABLE": 503,
 }
+_NOT_ASKED = (GraphQLError, MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
+"""What is wrong with a question is no error of ours."""
 UNEXPECTED = "something went wrong here, not in your request; it was written down"
 
 
@@ -37,7 +42,11 @@ class TypedErrors(MaskErrors):
             extensions = {"code": original.code}
             if isinstance(original, ConflictError):
                 extensions["currentVersion"] = original.current
-        elif original is not None and not isinstance(original, GraphQLError):
+            if isinstance(original, TooSlowError):
+                extensions["lastPosition"] = original.last
+        elif isinstance(original, InvalidOperationTypeError):
+            message = f"{message} on a socket: send them to POST /graphql"
+        elif original is not None and not isinstance(original, _NOT_ASKED):
             logger.error("unexpected error at %s", error.path, exc_info=original)
             message, extensions = UNEXPECTED, {"code": "INTERNAL"}
         return GraphQLError(

@@ -14,6 +14,11 @@ from domain.errors import UnavailableError
 
 T = TypeVar("T")
 
+LARGEST_MESSAGE = 1 << 17
+"""Bytes of a message on a socket: it is a question, not a document."""
+UNREAD = 60
+"""Seconds in which whoever is sent something has to take it, or is cut off: nothing else ends a socket whose other side stands still."""
+
 
 class _Server(uvicorn.Server):
     @contextmanager
@@ -32,6 +37,8 @@ async def serving(
     """
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; the sockets that it accepts have it too
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD * 1000)
     try:
         listener.bind((host, port))
     except OSError as error:
@@ -47,6 +54,8 @@ async def serving(
         server_header=False,
         proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=list(trusted_proxies),
+        ws_max_size=LARGEST_MESSAGE,
+        ws_per_message_deflate=False,  # messages are small: it would cost more time and memory than it saves
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve([listener]), name="http")

@@ -72,6 +72,12 @@ def names_us(token: str) -> bool:
         return False
 
 
+def expiry(authorization: str | None) -> float:
+    """When the token of a header that was accepted expires: seconds since 1970."""
+    token = (authorization or "").partition(" ")[2]
+    return float(jwt.decode(token, options={"verify_signature": False})["exp"])
+
+
 def load_issuer(data_dir: Path) -> Issuer:
     """The issuer whose key is in `data_dir`; the key is made, readable by its owner only, if there is none."""
     return Issuer(make_key(data_dir / "token-key.pem"))

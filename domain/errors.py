@@ -66,6 +66,16 @@ class BusyError(UnavailableError):
     """More waits than is taken in: try again in a moment."""
 
 
+class TooSlowError(AnjuError):
+    """Changes come faster than they are taken. `last`: the position of the last one that was told; go on after it."""
+
+    code = "TOO_SLOW"
+
+    def __init__(self, message: str, *, last: int) -> None:
+        super().__init__(message)
+        self.last = last
+
+
 class CorruptError(AnjuError):
     """Stored data is not what was written; nothing may be built on it."""
 

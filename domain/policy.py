@@ -171,6 +171,7 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         "read.inquiry": _PERSONAL_READERS | {R.INVESTIGATOR, R.SUPERVISOR},
         "read.looks": _PERSONAL_READERS,
         "read.log": _PERSONAL_READERS,
+        "read.passes": _PERSONAL_READERS | {R.GUARD, R.REVIEWER, R.SUPERVISOR},
         "read.figures": frozenset(Role) - {R.DEVICE},
         "read.system": frozenset({R.ADMIN, R.AUDITOR, R.SUPERVISOR}),
     },

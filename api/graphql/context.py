@@ -31,10 +31,17 @@ WAIT = 5.0
 class Context(BaseContext):
     """One request."""
 
-    def __init__(self, system: System, asking: Person | AnjuError, why: Why = Why()) -> None:  # noqa: B008  (it is frozen)
+    def __init__(
+        self,
+        system: System,
+        asking: Person | AnjuError,
+        authorization: str | None = None,
+        why: Why = Why(),  # noqa: B008  (it is frozen)
+    ) -> None:
         super().__init__()
         self.system = system
         self.asking = asking
+        self.authorization = authorization
         self._recorder = Recorder(system, why)
 
     @property
@@ -113,4 +120,7 @@ Info = StrawberryInfo[Context, None]
 
 async def context_getter(connection: HTTPConnection) -> Context:
     """The context of a request or a socket; the system is the application's."""
-    return Context(connection.app.state.system, await asking(connection), Why.of(connection.headers))
+    headers = connection.headers
+    return Context(
+        connection.app.state.system, await asking(connection), headers.get("authorization"), Why.of(headers)
+    )

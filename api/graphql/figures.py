@@ -125,8 +125,8 @@ def _count(name: str) -> Any:
     return strawberry.field(description=DEFINITIONS[name])
 
 
-@strawberry.type(description="办结率 on one basis, with all that was counted.")
-class ClosureRate:
+@strawberry.type(description="办结率 on one basis, and what was counted for it.")
+class ClosureFigures:
     rate: float | None = strawberry.field(description="0 to 1, on the basis asked for; null of nothing.")
     percent: Decimal | None = strawberry.field(
         description="The rate in per cent, to two places, a half rounded up."
@@ -165,6 +165,34 @@ class ClosureRate:
     basis: strawberry.Private[Basis]
     question: strawberry.Private[Question | None]
 
+    @classmethod
+    def of(cls, counts: Closure, basis: Basis, question: Question, *, alone: bool = True) -> Self:
+        """The figure, with the question it answers. Not `alone`: there is no question that has just this answer."""
+        closed, whole = counts.fraction(basis)
+        named = {
+            name: getattr(counts, name)
+            for name in ClosureFigures.__annotations__
+            if hasattr(counts, name) and name not in {"closed", "rate"}
+        }
+        return cls(
+            **named,
+            rate=counts.rate(basis),
+            percent=period.percent(closed, whole),
+            closed=closed,
+            open=counts.received - closed if basis is Basis.COHORT else counts.backlog,
+            reworked=counts.failed,
+            cut_off=question.cut_off,
+            as_of=question.as_of,
+            definition=DEFINITIONS[basis],
+            basis=basis,
+            question=question if alone else None,
+        )
+
+
+@strawberry.type(
+    description="办结率 on one basis, with all that was counted, its neighbours and its lineage."
+)
+class ClosureRate(ClosureFigures):
     @strawberry.field(description="How long it took to sign, to handle and to close.")
     async def times(self, info: Info) -> Times:
         async with info.context.reading() as connection:
@@ -230,29 +258,6 @@ class ClosureRate:
         if self.question is None:
             raise InvalidError("those that have none cannot be asked about alone: ask without `groupBy`")
         return self.question
-
-    @classmethod
-    def of(cls, counts: Closure, basis: Basis, question: Question, *, alone: bool = True) -> Self:
-        """The figure, with the question it answers. Not `alone`: there is no question that has just this answer."""
-        closed, whole = counts.fraction(basis)
-        named = {
-            name: getattr(counts, name)
-            for name in cls.__annotations__
-            if hasattr(counts, name) and name not in {"closed", "rate"}
-        }
-        return cls(
-            **named,
-            rate=counts.rate(basis),
-            percent=period.percent(closed, whole),
-            closed=closed,
-            open=counts.received - closed if basis is Basis.COHORT else counts.backlog,
-            reworked=counts.failed,
-            cut_off=question.cut_off,
-            as_of=question.as_of,
-            definition=DEFINITIONS[basis],
-            basis=basis,
-            question=question if alone else None,
-        )
 
 
 def _nodes(rows: Sequence[Any]) -> list[tuple[LineageEntry, str]]:

@@ -14,12 +14,16 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from strawberry.fastapi import GraphQLRouter
 from strawberry.schema.config import StrawberryConfig
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionContext
+from strawberry.types.graphql import OperationType
 
 from api.errors import TypedErrors, problem
 from api.graphql.context import Context, context_getter
 from api.graphql.mutations import Mutation
 from api.graphql.queries import Query
+from api.graphql.socket import INIT_WITHIN, Socket
+from api.graphql.subscriptions import Subscription
 from api.graphql.types import SCALARS
 
 
@@ -31,9 +35,19 @@ class Schema(strawberry.Schema):
     ) -> None:
         return
 
+    async def stream(self, query: str | None, *arguments: Any, **options: Any) -> Any:
+        """What a socket asks: subscriptions. Questions and commands go by POST, where they are counted, limited and recorded."""
+        return await super().stream(
+            query, *arguments, **options | {"allowed_operation_types": {OperationType.SUBSCRIPTION}}
+        )
+
 
 schema = Schema(
-    query=Query, mutation=Mutation, extensions=[TypedErrors], config=StrawberryConfig(scalar_map=SCALARS)
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    extensions=[TypedErrors],
+    config=StrawberryConfig(scalar_map=SCALARS),
 )
 
 _NAME = "graphene_django_graphiql_static"
@@ -57,7 +71,9 @@ class _Route(APIRoute):
 
 
 class Router(GraphQLRouter[Context, None]):
-    """Strawberry's router, with a GraphiQL page that asks no other host for anything."""
+    """Strawberry's router, with a GraphiQL page that asks no other host for anything, and our socket."""
+
+    graphql_transport_ws_handler_class = Socket
 
     async def render_graphql_ide(self, request: Request) -> HTMLResponse:
         return HTMLResponse(_PAGE)
@@ -65,6 +81,15 @@ class Router(GraphQLRouter[Context, None]):
 
 def mount(app: FastAPI) -> None:
     """Serve the schema at /graphql and GraphiQL's files below /static/graphiql."""
-    router = Router(schema, path="/graphql", context_getter=context_getter, route_class=_Route)
+    router = Router(
+        schema,
+        path="/graphql",
+        context_getter=context_getter,
+        route_class=_Route,
+        subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
+        connection_init_wait_timeout=INIT_WITHIN,
+        max_subscriptions_per_connection=None,  # Socket counts them
+        allowed_origins=app.state.system.settings.origins,
+    )
     app.include_router(router, include_in_schema=False)  # it describes itself
     app.mount("/static/graphiql", StaticFiles(directory=_FILES), name="graphiql")
