@@ -13,13 +13,19 @@ create table gate_traffic (
 comment on column gate_traffic.first_position is 'Of the events counted here, in the log, as is last_position';
 create index gate_traffic_hours on gate_traffic (hour, township);
 
--- The passes that wait for a guard.
+-- The passes that a gate held, and what a guard decided: as of a day before that, they are held.
 create table gate_held (
-    pass_id  uuid primary key,
-    site_id  uuid not null,
-    township text not null,
-    gate     text not null,
-    hour     timestamptz not null
+    pass_id          uuid primary key,
+    site_id          uuid not null,
+    township         text not null,
+    gate             text not null,
+    hour             timestamptz not null,
+    position         bigint not null,
+    decision         text,
+    decided_at       timestamptz,
+    decided_position bigint
 );
+comment on column gate_held.decision is 'Null while it waits for a guard';
+create index gate_held_hours on gate_held (hour, decided_at);
 
 grant select, insert, update, delete on gate_traffic, gate_held to anju_app;

@@ -9,8 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from domain.errors import InvalidError
-from projections import alarms, closure_figures, disputes, gate_traffic, sites
+from projections import alarms, closure_figures, disputes, gate_lineage, gate_traffic, sites
 from projections.period import Period, change, points
 from projections.question import Question
 
@@ -154,7 +153,7 @@ async def lineage(
 ) -> list[Source]:
     """What was counted, in the order of the log: at most `first` of them beyond position `after`.
 
-    InvalidError for passes, which are counted by the hour: `gate_traffic.totals` says in which stretch of the log they stand.
+    UnavailableError of passes that are in an archive.
     """
     match count:
         case Count.DISPUTES:
@@ -162,7 +161,7 @@ async def lineage(
         case Count.ALARMS:
             rows = await alarms.lineage(connection, question, first=first, after=after)
         case Count.GATE_PASSES:
-            raise InvalidError("passes are counted by the hour: ask for the totals of their gates instead")
+            rows = await gate_lineage.lineage(connection, question, first=first, after=after)
         case Count.INCIDENTS | Count.CRIMINAL_CASES | Count.SAFETY_ACCIDENTS:
             asked = _incidents(question, _CATEGORIES[count])
             rows = await closure_figures.lineage(connection, asked, "received", first=first, after=after)

@@ -301,6 +301,12 @@ class ClosureBucket:
     figures: ClosureRate
 
 
+@strawberry.type(description="An incident, dispute, alarm or gate pass that a figure was counted from.")
+class SafetySource:
+    id: UUID = strawberry.field(description="Of the incident, dispute, alarm or gate pass.")
+    position: Position = strawberry.field(description="Where the event that made it count stands in the log.")
+
+
 @strawberry.type(description="How safe a period was, and the change against the year before in each count.")
 class SafetyStatistics:
     incidents: int = strawberry.field(description=safety.DEFINITIONS["incidents"])
@@ -317,14 +323,29 @@ class SafetyStatistics:
     households: int | None = strawberry.field(description="户数. " + safety.DEFINITIONS["households"])
     year_on_year: "SafetyChange" = strawberry.field(description="同比. " + safety.DEFINITIONS["changes"])
     figures: strawberry.Private[safety.Safety]
+    question: strawberry.Private[Question]
 
     @strawberry.field(description="每千户. " + safety.DEFINITIONS["per_thousand"])
     def per1000_households(self, count: Count = Count.INCIDENTS, annualised: bool = False) -> float | None:
         return self.figures.per_thousand(count, annualised=annualised)
 
+    @strawberry.field(description="What a count was counted from, in the order of the log.")
+    async def lineage(
+        self, info: Info, count: Count = Count.INCIDENTS, first: First = 50, after: After = None
+    ) -> Connection[SafetySource]:
+        info.context.allow("read.incidents")
+        size = page_size(first)
+        (start,) = (0,) if after is None else parts_of(after, lambda text: position_of(int(text)))
+        async with info.context.reading() as connection:
+            rows = await safety.lineage(connection, self.question, count, first=size + 1, after=start)
+        nodes = [
+            (SafetySource(id=row.id, position=Position(row.position)), cursor(row.position)) for row in rows
+        ]
+        return Connection[SafetySource].of(nodes, size)
+
     @classmethod
-    def of(cls, found: safety.SafetyStatistics) -> Self:
-        """The figures, as they are shown."""
+    def of(cls, found: safety.SafetyStatistics, question: Question) -> Self:
+        """The figures, as they are shown, with the question they answer."""
         changes = {count.value: change for count, change in found.changes.items()}
         return cls(
             **{count.value: number for count, number in found.this.counts.items()},
@@ -332,6 +353,7 @@ class SafetyStatistics:
             households=found.this.households,
             year_on_year=SafetyChange(**changes, false_alarm_rate=found.false_alarm_points),
             figures=found.this,
+            question=question,
         )
 
 
@@ -471,7 +493,7 @@ class Figures:
         for projection in _COUNTED_BY:
             await info.context.caught_up(projection, after_position)
         found = await _counted(info, lambda connection: safety.safety_statistics(connection, question))
-        return SafetyStatistics.of(found)
+        return SafetyStatistics.of(found, question)
 
 
 def _so_far(year: int, today: date) -> Period:

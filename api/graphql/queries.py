@@ -8,7 +8,7 @@ import strawberry
 from api.graphql import types
 from api.graphql.audit import Audit
 from api.graphql.context import Info
-from api.graphql.figures import Figures
+from api.graphql.figures import AsOf, Figures
 from domain import policy
 from domain.access import Decision
 from domain.lifecycle import require_aware
@@ -89,16 +89,18 @@ class Query(Figures, Audit):
         site: str,
         period: types.Period,
         by: types.Unit = types.Unit.HOUR,
+        as_of: AsOf = None,
         after_position: types.AfterPosition = None,
     ) -> list[types.GateTraffic]:
         person = info.context.allow("read.figures")
         place = await info.context.site(site)
         policy.require_place(person, place)
         start, end = period.checked().moments()
+        until = None if as_of is None else types.Period(from_=as_of, to=as_of).moments()[1]
         await info.context.caught_up("gate_traffic", after_position)
         async with info.context.reading() as connection:
             rows = await gate_traffic.traffic(
-                connection, site_id=place.id, start=start, end=end, unit=by.value.lower()
+                connection, site_id=place.id, start=start, end=end, unit=by.value.lower(), until=until
             )
         return [
             types.GateTraffic(

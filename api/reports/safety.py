@@ -117,7 +117,7 @@ SOURCE = Source(
     drawn="incidents",
     figure=_figure,
     buckets=apart(_figure, _parts, None),
-    counts=_HAPPENED,
+    counts=tuple(Count),
     lineage=_lineage,
     traced=("id", "position"),
 )

@@ -38,7 +38,10 @@ from domain.ports import Request
 from domain.retention import Remains, Stretch, nodes, subtrees
 from domain.site import Site, site_id
 from projections.closure import PROJECTION as CLOSURE
+from projections.gate_lineage import lineage
 from projections.gate_traffic import PROJECTION as GATE_TRAFFIC
+from projections.period import Period, day_of
+from projections.question import Question
 from projections.runner import catch_up
 
 LEAF = "events_observation_1"
@@ -338,6 +341,25 @@ async def test_a_projection_waits_for_the_archive_and_then_counts_what_is_in_it(
     async with event_log(pool, database_url, archive_dir=tmp_path) as reader:
         assert await catch_up(GATE_TRAFFIC, pool, reader) == 60
     assert await pool.fetchval("select sum(passes) from gate_traffic") == 54 - 11
+
+
+async def test_a_lineage_of_passes_that_are_archived_is_refused_where_it_comes_to_them(
+    log, pool, database_url, tmp_path
+):
+    asked = Question(period=Period(day_of(NOW), day_of(NOW)), now=NOW)
+    await catch_up(GATE_TRAFFIC, pool, log)
+    async with pool.acquire() as connection:
+        whole = await lineage(connection, asked, first=100, after=0)
+        made = await detach(database_url, tmp_path)
+        before = [one for one in whole if one.position < LEAF_SIZE]
+        assert await lineage(connection, asked, first=len(before), after=0) == before != []
+        for first, after in ((len(before) + 1, 0), (1, before[-1].position), (1, LEAF_SIZE + 3)):
+            with pytest.raises(UnavailableError, match="anju archive attach"):
+                await lineage(connection, asked, first=first, after=after)
+        beyond = [one for one in whole if one.position >= 2 * LEAF_SIZE]
+        assert await lineage(connection, asked, first=100, after=2 * LEAF_SIZE - 1) == beyond != []
+        await archive_return.attach(database_url, tmp_path / made.file, quiet)
+        assert await lineage(connection, asked, first=100, after=0) == whole
 
 
 async def test_a_disk_that_is_full_leaves_no_archive_and_the_rows_in_the_log(database_url, tmp_path):

@@ -395,6 +395,7 @@ BAD_QUESTIONS = [
     '{ gateTraffic(site: "runjinyuan", period: {from: "0001-01-01", to: "2018-01-01"}) { passes } }',
     '{ gateTraffic(site: "runjinyuan", period: {from: "2018-01-01", to: "9999-12-31"}) { passes } }',
     '{ gateTraffic(site: "runjinyuan", period: {from: "2018-02-01", to: "2018-01-01"}) { passes } }',
+    '{ gateTraffic(site: "runjinyuan", period: {from: "2018-01-01", to: "2018-01-01"}, asOf: "9999-12-31") { passes } }',
     '{ incidents(filter: {reportedFrom: "2018-01-01T00:00:00"}) { edges { cursor } } }',
     '{ incidents(filter: {reportedUntil: "2018-01-01T00:00:00"}) { edges { cursor } } }',
     '{ incidents(filter: {township: "\\u0000"}) { edges { cursor } } }',

@@ -1,5 +1,7 @@
 """Figures over GraphQL: a small district's story, of which every answer can be counted on the fingers."""
 
+from uuid import UUID
+
 import pytest
 from given import person
 from telling import tell
@@ -139,6 +141,42 @@ async def test_how_safe_a_year_was_beside_the_year_before(asker):
         "per1000Households": 4.0,
         "yearOnYear": {"incidents": 1.5, "criminalCases": -1.0, "alarms": None},
     }
+
+
+async def test_a_count_of_safety_lists_what_it_was_counted_from_page_by_page(asker, log):
+    async def page(count, after="", by=SUPERVISOR):
+        query = f"lineage(count: {count}, first: 2{after}) {{ edges {{ node {{ id position }} }} pageInfo {{ hasNextPage endCursor }} }}"
+        return (await asker.data(f"{{ safetyStatistics(year: 2018) {{ {query} }} }}", by))["lineage"]
+
+    for count, topic, expected in (
+        ("GATE_PASSES", "gate.passed", 3),
+        ("INCIDENTS", "incident.reported", 5),
+        ("ALARMS", "alarm.tripped", 2),
+        ("DISPUTES", "dispute.registered", 1),
+    ):
+        nodes, after, more = [], "", True
+        while more:
+            found = await page(count, after)
+            nodes += [edge["node"] for edge in found["edges"]]
+            more = found["pageInfo"]["hasNextPage"]
+            after = f', after: "{found["pageInfo"]["endCursor"]}"'
+        histories = [await log.history(UUID(node["id"])) for node in nodes]
+        assert [(one[0].event.TOPIC, one[0].position) for one in histories] == [
+            (topic, node["position"]) for node in nodes
+        ]
+        assert len(nodes) == expected
+    elsewhere = person(Role.SUPERVISOR, scope=Scope("tangxia"))
+    assert (await page("GATE_PASSES", by=elsewhere))["edges"] == []
+    refusal = await asker.refusal(
+        "{ safetyStatistics(year: 2018) { lineage { edges { cursor } } } }", STATISTICIAN
+    )
+    assert refusal["code"] == "FORBIDDEN"
+
+
+async def test_traffic_as_of_a_day_has_what_had_passed_by_then(asker):
+    for as_of, expected in (("2018-11-06", []), ("2018-11-07", [3])):
+        query = f'{{ gateTraffic(site: "runjinyuan", {NOVEMBER}, by: DAY, asOf: "{as_of}") {{ passes }} }}'
+        assert [row["passes"] for row in await asker.data(query, STATISTICIAN)] == expected
 
 
 async def test_figures_stay_inside_the_scope_of_who_asks(asker):

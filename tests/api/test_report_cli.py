@@ -4,15 +4,24 @@ import asyncio
 import csv
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import openpyxl
 import pytest
+from given import GARAGE, order, person
+from histories import a_pass, append
 from telling import tell
 from typer.testing import CliRunner
 
 from api.cli import app
+from domain import commands
 from domain.errors import AnjuError, InvalidError, NotFoundError, UnavailableError
+from domain.gatepass import RefusalGround
+from domain.people import Role
+from domain.site import Site, site_id
+from projections import gate_traffic
+from projections.runner import catch_up
 
 NOVEMBER = ("--from", "2018-11-01", "--to", "2018-11-30")
 
@@ -226,6 +235,38 @@ async def test_gates(anju, told):
     ]
 
 
+async def test_gates_as_of_a_day_and_each_pass_behind_a_count(anju, told, log, pool):
+    site = await log.load(Site, site_id("runjinyuan"))
+    await commands.act(log, order(Role.ADMIN), Site, Site.add_gate, site.id, gate=GARAGE)
+    noon = datetime(2018, 11, 8, 4, tzinfo=UTC)
+    held = a_pass(await log.load(Site, site.id), noon, number=90, gate="garage")
+    held.refuse(by=person(Role.GUARD), at=noon + timedelta(days=1), ground=RefusalGround.NOT_EXPECTED)
+    await append(log, [held], first_number=900)
+    await catch_up(gate_traffic.PROJECTION, pool, log)
+    passed, refused = (entry.position for entry in await log.history(held.id))
+
+    for as_of, decision, position in (
+        ("2018-11-08", "held", passed),
+        ("2018-11-09", "refused_by_guard", refused),
+    ):
+        asking = (*NOVEMBER, "--as-of", as_of)
+        counted = counts(await asked(anju, "gates", *asking))
+        assert {name: counted[name][0] for name in ("passes", "recorded", "held", "refused_by_guard")} == {
+            "passes": 4,
+            "recorded": 3,
+            "held": 0,
+            "refused_by_guard": 0,
+        } | {decision: 1}
+        (row,) = (await asked(anju, "gates", *asking, "--lineage", decision))["sections"]["lineage"]
+        assert row == {"pass_id": str(held.id), "position": position}
+    rows = (await asked(anju, "gates", *NOVEMBER, "--lineage", "passes"))["sections"]["lineage"]
+    assert rows == [
+        {"pass_id": row["id"], "position": row["position"]}
+        for row in (await asked(anju, "safety", *NOVEMBER, "--lineage", "gate_passes"))["sections"]["lineage"]
+    ]
+    assert (len(rows), rows[-1]["position"]) == (4, passed)
+
+
 async def test_every_format_says_the_same(anju, told, tmp_path):
     arguments = ("mediation", *NOVEMBER, "--group", "township")
     report = await asked(anju, *arguments)
@@ -260,8 +301,10 @@ async def test_what_a_report_does_not_know_is_refused(anju, told):
     for words, why in (
         (("gates", "--category", "noise"), "gates knows no category; .* by site, township"),
         (("mediation", "--group", "gate"), "not grouped by GATE, but by one of MECHANISM, MEDIATOR, ROOM"),
-        (("gates", "--as-of", "2018-11-30"), "gates has no as-of"),
-        (("gates", "--lineage", "passes"), "gates has no lineage of 'passes', but of nothing"),
+        (
+            ("gates", "--lineage", "held_rate"),
+            "gates has no lineage of 'held_rate', but of passes, opened, held",
+        ),
         (("mediation", "--lineage", "accepted", "--by", "day"), "without by and group"),
         (("mediation", "--site", "Nowhere!"), "'Nowhere!' is not a code"),
         (("mediation", "--format", "xlsx"), "name it with -o"),

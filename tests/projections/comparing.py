@@ -27,8 +27,8 @@ periods = st.builds(lambda one, other: Period(min(one, other), max(one, other)),
 
 
 async def built(log):
-    """The SITES, in operation."""
-    return [await build_site(log, code, township) for code, township in SITES]
+    """The SITES, in operation, each with an open gate `main` and a guarded gate `garage`."""
+    return [await build_site(log, code, township, garage=True) for code, township in SITES]
 
 
 def lives(most, steps):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from domain.alarm import Alarm
 from domain.deadlines import Timed
 from domain.dispute import Dispute
+from domain.gatepass import GatePass
 from domain.incident import Incident
 from domain.site import Site
 from domain.working_time import working_time
@@ -492,6 +493,16 @@ def alarms(entries, question):
                     found["seconds"].append(
                         Fraction((fact.at - tripped.at) // timedelta.resolution, 1_000_000)
                     )
+    return found
+
+
+def passes(entries, question):
+    """The passes of the period under what was decided last: (where each passed, what decided so)."""
+    found = defaultdict(list)
+    for history in known(histories(entries, GatePass.Event), question.as_of):
+        passed, last = history[0], history[-1]
+        if in_place(passed.event, question) and within(passed, question.period):
+            found[last.event.TO or passed.event.decision].append((passed, last))
     return found
 
 

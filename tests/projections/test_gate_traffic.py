@@ -23,8 +23,9 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 MIDNIGHT = datetime(2020, 2, 28, 16, tzinfo=UTC)  # in Shanghai the leap day begins
 
 
-def by_hand(entries, site, start, end, unit):
-    """The rows of the figure, counted pass by pass, each under what was decided last."""
+def by_hand(entries, site, start, end, unit, until=None):
+    """The rows of the figure, counted pass by pass, each under what was decided last, before `until`."""
+    entries = [entry for entry in entries if until is None or entry.event.timestamp < until]
     decided = {
         entry.event.originator_id: entry.event.TO or entry.event.decision
         for entry in entries
@@ -41,11 +42,10 @@ def by_hand(entries, site, start, end, unit):
     return sorted((*key, passes) for key, passes in counted.items())
 
 
-async def counted(pool, site, start, end, unit):
+async def counted(pool, site, start, end, unit, until=None):
     async with pool.acquire() as connection:
-        return [
-            tuple(row) for row in await traffic(connection, site_id=site.id, start=start, end=end, unit=unit)
-        ]
+        rows = await traffic(connection, site_id=site.id, start=start, end=end, unit=unit, until=until)
+    return [tuple(row) for row in rows]
 
 
 @pytest.fixture
@@ -149,13 +149,60 @@ async def test_with_guards_deciding_whenever_each_pass_is_counted_once_in_batche
     ]
     requests = [request(one, n) for n, one in enumerate(seen)]
     for n, one in enumerate(random.sample(seen, 50), start=100):
-        requests.append(request(ended(one, let_in=random.random() < 0.5), n))
+        at = one.created_on + random.randrange(40) * HOUR
+        requests.append(request(ended(one, at, let_in=random.random() < 0.5), n))
     await append_requests(log, requests)
     monkeypatch.setattr("projections.runner.BATCH", random.choice([1, 3, 17, 64]))
     await catch_up(PROJECTION, pool, log)
-    rows = await counted(pool, site, MIDNIGHT, MIDNIGHT + 3 * DAY, "hour")
-    assert rows == by_hand(await everything(log), site, MIDNIGHT, MIDNIGHT + 3 * DAY, "hour")
-    assert sum(row[3] for row in rows) == 80
+    entries = await everything(log)
+    for unit in ("hour", "day"):
+        for until in (None, *(MIDNIGHT + days * DAY for days in range(6))):
+            rows = await counted(pool, site, MIDNIGHT, MIDNIGHT + 3 * DAY, unit, until)
+            assert rows == by_hand(entries, site, MIDNIGHT, MIDNIGHT + 3 * DAY, unit, until)
+            if until is None or until > MIDNIGHT + 3 * DAY:
+                assert sum(row[3] for row in rows) == 80
+
+
+async def test_as_of_a_day_before_the_guard_decided_a_pass_is_held(log, pool, site):
+    at = MIDNIGHT + 23 * HOUR
+    decided = (
+        MIDNIGHT + DAY - timedelta.resolution,
+        MIDNIGHT + DAY,
+    )  # the last moment of the day, and the next
+    made = [
+        ended(a_pass(site, at, number=n, gate="garage"), moment, let_in=False)
+        for n, moment in enumerate(decided)
+    ]
+    await append(log, made)
+    await catch_up(PROJECTION, pool, log)
+    day = at.astimezone(SHANGHAI).date()
+    shown = {}
+    async with pool.acquire() as connection:
+        for as_of in (day - DAY, day, day + DAY, None):
+            question = Question(period=Period(day, day), now=NOW, as_of=as_of)
+            rows = await totals(connection, question)
+            shown[as_of] = {row["decision"]: row["passes"] for row in rows}
+            assert await passes(connection, question) == sum(shown[as_of].values())
+    assert shown == {
+        day - DAY: {},
+        day: {Decision.HELD: 1, Decision.REFUSED_BY_GUARD: 1},
+        day + DAY: {Decision.REFUSED_BY_GUARD: 2},
+        None: {Decision.REFUSED_BY_GUARD: 2},
+    }
+
+
+async def test_a_pass_is_decided_once(log, pool, site):
+    held = ended(a_pass(site, NOW, number=1, gate="garage"))
+    passed, decided = await everything_of(log, held)
+    for batches in ([[passed, decided, decided]], [[passed], [decided], [decided]]):
+        async with pool.acquire() as connection:
+            attempt = connection.transaction()
+            await attempt.start()
+            for batch in batches[:-1]:
+                await PROJECTION.fold(connection, batch)
+            with pytest.raises(CorruptError, match="nobody held"):
+                await PROJECTION.fold(connection, batches[-1])
+            await attempt.rollback()
 
 
 async def test_a_decision_on_a_pass_that_nobody_held_is_refused(log, pool, site):

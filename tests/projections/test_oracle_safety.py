@@ -1,5 +1,6 @@
-"""Mediation, alarms and households are counted as docs/figures.md defines them: compared with the plain oracle, and with known figures."""
+"""Mediation, alarms, passes and households are counted as docs/figures.md defines them: compared with the plain oracle, and with known figures."""
 
+from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -11,21 +12,24 @@ import oracle
 import pytest
 from comparing import EXAMPLES, LATER, TOWNSHIPS, Torn, built, days, emptied, lives, periods, places
 from given import order, person
-from histories import append, everything
+from histories import a_pass, append, append_requests, everything
 from hypothesis import given
 from hypothesis import strategies as st
 from tangles import DAYS, moment
 
 from domain import commands
+from domain.access import Decision
 from domain.alarm import Alarm, AlarmState, FalseCause, Trigger
 from domain.dispute import AgreementForm, Dispute, DisputeState, Objection, Route
 from domain.errors import AnjuError
+from domain.gatepass import RefusalGround, ReleaseGround
 from domain.model import EVENTS
 from domain.observation import NAMESPACE
 from domain.people import Role
 from domain.personal import Personal, of_subject
+from domain.ports import Request
 from domain.site import Site
-from projections import alarms, disputes, mediation, safety
+from projections import alarms, disputes, gate_lineage, gate_traffic, mediation, safety
 from projections.all import PROJECTIONS
 from projections.period import Period, day_of, midnight, percent
 from projections.question import Question
@@ -176,6 +180,87 @@ async def test_mediation_and_alarms_are_what_the_definitions_give(
         for question in data.draw(st.lists(questions, min_size=4, max_size=8)):
             await same_mediation(connection, entries, question)
             await same_alarms(connection, entries, question)
+
+
+def passed(seed, number, sites):
+    """A pass, and what a guard decided if the gate held somebody: soon, another day, at midnight, or by a clock that ran back."""
+    random = Random(seed)
+    at = midnight(random.choice(DAYS)) + random.choice((-1, 0, 40_000_000_000)) * timedelta.resolution
+    gate = random.choice(("garage", "garage", "main"))
+    found = a_pass(random.choice(sites), at.astimezone(UTC), number=number, gate=gate)
+    if found.state is Decision.HELD and random.random() < 0.7:
+        minutes = timedelta(minutes=random.choice((0, 3, 500, 1_440, 4_000, -700)))
+        decided = random.choice((at + minutes, Period(day_of(at), day_of(at)).over)).astimezone(UTC)
+        if random.random() < 0.5:
+            found.release(by=GUARD, at=decided, ground=ReleaseGround.HOST_CONFIRMED)
+        else:
+            found.refuse(by=GUARD, at=decided, ground=RefusalGround.CLOSED)
+    return found
+
+
+@given(
+    seeds=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=LIVES),
+    random=st.randoms(use_true_random=False),
+    data=st.data(),
+)
+@EXAMPLES
+async def test_passes_and_their_lineage_are_what_the_definitions_give(
+    log, pool, sites, numbers, seeds, random, data
+):
+    start, first = await log.position(), next(numbers)
+    made = [passed(seed, number, sites) for number, seed in enumerate(seeds, start=first)]
+    await append_requests(log, scattered(random, made, first))
+    await emptied(pool, gate_traffic.PROJECTION, start)
+    await catch_up(gate_traffic.PROJECTION, pool, Torn(log, random))
+    entries = (await log.read(start, 1_000_000, frozenset(EVENTS))).entries
+    questions = st.builds(
+        lambda period, as_of, place: Question(period=period, as_of=as_of, now=LATER, **place),
+        periods,
+        st.one_of(st.none(), days),
+        places(sites),
+    )
+    async with pool.acquire() as connection:
+        for question in data.draw(st.lists(questions, min_size=4, max_size=8)):
+            await same_passes(connection, entries, question, size=random.randint(1, LIVES))
+
+
+def scattered(random, passes, first):
+    """Who passed, and what guards decided somewhere later, between other passes: a request for each event."""
+    events = [(random.random(), event) for one in passes for event in one.collect_events()]
+    order = sorted(events, key=lambda placed: (placed[0] + placed[1].originator_version, placed[0]))
+    return [
+        Request(uuid5(NAMESPACE, f"{first} {number}"), [event], {}) for number, (_, event) in enumerate(order)
+    ]
+
+
+async def same_passes(connection, entries, question, size):
+    expected = oracle.passes(entries, question)
+    everybody = [fact.position for facts in expected.values() for fact, _ in facts]
+    assert await gate_traffic.passes(connection, question) == len(everybody), question
+    counted = Counter(
+        (fact.event.site_id, fact.event.gate, decision)
+        for decision, facts in expected.items()
+        for fact, _ in facts
+    )
+    stretches = {tuple(row[:3]): row for row in await gate_traffic.totals(connection, question)}
+    assert {key: row["passes"] for key, row in stretches.items()} == counted, question
+    for decision in (None, *Decision):
+        facts = expected.get(decision, [])
+        wanted = everybody if decision is None else [last.position for _, last in facts]
+        assert await listed(connection, question, decision, size) == sorted(wanted), (decision, question)
+        for fact, last in facts:
+            row = stretches[fact.event.site_id, fact.event.gate, decision]
+            assert row["first_position"] <= last.position <= row["last_position"]
+
+
+async def listed(connection, question, decision, size):
+    """The positions of the whole lineage, `size` at a time."""
+    found = []
+    while page := await gate_lineage.lineage(
+        connection, question, decision, first=size, after=found[-1] if found else 0
+    ):
+        found += [source.position for source in page]
+    return found
 
 
 async def same_mediation(connection, entries, question):
