@@ -11,6 +11,7 @@ import asyncpg
 
 from adapters.bus import Bus, bus
 from adapters.database import NO_SCHEMA, UNMIGRATED, create_pool
+from adapters.digests import Digests, load_digests
 from adapters.event_log import PostgresLog, event_log
 from adapters.signing import CHECKPOINT_KEY, Signer, make_key, read_key
 from adapters.tail import Tail
@@ -45,6 +46,7 @@ class System:
     tail: Tail
     bus: Bus | None
     issuer: Issuer
+    digests: Digests
     limits: Limits = DEFAULT_LIMITS
     now: Clock = wall_clock
 
@@ -82,8 +84,9 @@ async def system(
         tail = await stack.enter_async_context(Tail(settings.require_database_url, {"keys": vault.forget}))
         connection = await stack.enter_async_context(bus(settings.require_nats_url)) if with_bus else None
         issuer = await asyncio.to_thread(load_issuer, settings.data_dir)
+        digests = await asyncio.to_thread(load_digests, settings.digest_key)
         limits = read_limits(settings.limits) if settings.limits else DEFAULT_LIMITS
-        yield System(settings, pool, vault, log, tail, connection, issuer, limits, now)
+        yield System(settings, pool, vault, log, tail, connection, issuer, digests, limits, now)
 
 
 def face_finder(settings: Settings, progress: Progress, pack: str | None = None) -> "FaceFinder":
