@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
+from tempfile import mkstemp
 
 
 def digest(path: Path) -> str:
@@ -26,3 +28,16 @@ def write_durably(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def make_once(path: Path, content: bytes) -> None:
+    """`path` with `content`, readable by its owner only; of many that make it at once, the first one does, and whole."""
+    handle, name = mkstemp(dir=path.parent)
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink()

@@ -1,10 +1,7 @@
 """Ed25519 keys: kept in a file that only its owner can read, made when missing; notes signed and checked with them."""
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkstemp
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -15,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from adapters.files import make_once
 from domain.checkpoint import PublicKey, note, opened, require_origin
 from domain.errors import CorruptError, NotFoundError, UnavailableError
 
@@ -54,15 +52,7 @@ def read_key(path: Path) -> Ed25519PrivateKey:
 
 def _make(path: Path) -> None:
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    handle, name = mkstemp(dir=path.parent)  # readable by its owner only
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(pem)
-        with suppress(FileExistsError):
-            path.hardlink_to(draft)  # whoever is first makes the key, whole
-    finally:
-        draft.unlink()
+    make_once(path, pem)
 
 
 def _unusable(path: Path, error: OSError) -> UnavailableError:

@@ -11,6 +11,7 @@ import asyncpg
 
 from adapters.bus import Bus, bus
 from adapters.database import NO_SCHEMA, UNMIGRATED, create_pool
+from adapters.digests import Digests, load_digests
 from adapters.event_log import PostgresLog, event_log
 from adapters.evidence import EvidenceStore
 from adapters.signing import CHECKPOINT_KEY, Signer, make_key, read_key
@@ -52,6 +53,7 @@ class System:
     evidence: EvidenceStore
     feed: Feed
     closure_feed: ClosureFeed
+    digests: Digests
     limits: Limits = DEFAULT_LIMITS
     now: Clock = wall_clock
     provider: Provider | None = None
@@ -90,25 +92,23 @@ async def system(
         tail = await stack.enter_async_context(Tail(settings.require_database_url, {"keys": vault.forget}))
         connection = await stack.enter_async_context(bus(settings.require_nats_url)) if with_bus else None
         issuer = await asyncio.to_thread(load_issuer, settings.data_dir)
+        digests = await asyncio.to_thread(load_digests, settings.digest_key)
         limits = read_limits(settings.limits) if settings.limits else DEFAULT_LIMITS
-        people = await stack.enter_async_context(provider(settings))
-        evidence = EvidenceStore(settings.evidence_dir)
-        feed = await stack.enter_async_context(Feed(log, tail))
-        closure_feed = await stack.enter_async_context(ClosureFeed(pool, tail, now))
         yield System(
-            settings,
-            pool,
-            vault,
-            log,
-            tail,
-            connection,
-            issuer,
-            evidence,
-            feed,
-            closure_feed,
-            limits,
-            now,
-            people,
+            settings=settings,
+            pool=pool,
+            vault=vault,
+            log=log,
+            tail=tail,
+            bus=connection,
+            issuer=issuer,
+            provider=await stack.enter_async_context(provider(settings)),
+            digests=digests,
+            evidence=EvidenceStore(settings.evidence_dir),
+            feed=await stack.enter_async_context(Feed(log, tail)),
+            closure_feed=await stack.enter_async_context(ClosureFeed(pool, tail, now)),
+            limits=limits,
+            now=now,
         )
 
 

@@ -129,6 +129,11 @@ class Settings(BaseSettings):
         return self.data_dir / "evidence"
 
     @property
+    def digest_key(self) -> Path:
+        """The file of the key that plates, cards and codes are compared by; kept and shared as the master keys are."""
+        return self.keyring.with_name("digest-key")
+
+    @property
     def models_dirs(self) -> tuple[Path, ...]:
         """Where model files are looked for, in order; fetched ones go into the first."""
         own = self.data_dir / "models"

@@ -13,10 +13,12 @@ from eventsourcing.domain import Aggregate
 from domain import policy
 from domain.alarm import Alarm
 from domain.consent import Consent
+from domain.credential import Credential
 from domain.deadlines import DEFAULT_LIMITS, Limits, passed
 from domain.dispute import Dispute
 from domain.errors import AnjuError, ConflictError, NotFoundError
 from domain.incident import Incident, Source
+from domain.inquiry import Inquiry
 from domain.key import Key, key_id
 from domain.lifecycle import topic_of
 from domain.observation import NAMESPACE
@@ -24,7 +26,7 @@ from domain.ports import Request
 from domain.site import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from domain.people import Person
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound=Aggregate)
 
 RETRIES = 5
-"""How often a command is decided anew when somebody else was faster and the caller named no version."""
+"""How often a command is decided when somebody else was faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ async def create(
     log: EventLog,
     order: Order,
     method: Callable[..., Aggregate],
+    /,
     *,
     site_id: UUID | None = None,
     **fields: Any,
@@ -83,7 +86,12 @@ async def create(
         fields["site"] = site
     if "id" in signature(method).parameters:
         fields.setdefault("id", subject_id(order))
-    made: Any = method(by=order.by, at=order.at, **fields)
+    try:
+        made: Any = method(by=order.by, at=order.at, **fields)
+    except AnjuError:  # what was good when it was ordered first may be over by now
+        if "id" in fields and (earlier := await log.find(order.request_id, fields["id"])) is not None:
+            return Done(fields["id"], 1, earlier.last, repeated=True)
+        raise
     policy.require_place(order.by, made)
     return await _append(log, order, made)
 
@@ -98,12 +106,29 @@ async def plan_site(log: EventLog, order: Order, *, code: str, name: str, townsh
     return await create(log, order, Site.plan, code=code, name=name, township=township)
 
 
+async def register_credential(
+    log: EventLog, order: Order, *, site_id: UUID, consent_id: UUID | None, **fields: Any
+) -> Done:
+    """A resident's credential, by the consent `consent_id` if it needs one; see `Credential.register` for the fields."""
+    policy.require(order.by, "credential.register")
+    consent = None if consent_id is None else await _reach(log, order, Consent, consent_id)
+    return await create(log, order, Credential.register, site_id=site_id, consent=consent, **fields)
+
+
+async def request_inquiry(log: EventLog, order: Order, *, site_ids: Sequence[UUID], **fields: Any) -> Done:
+    """查询申请: into records of these sites; see `Inquiry.request` for the fields."""
+    policy.require(order.by, "inquiry.request")
+    sites = [await _reach(log, order, Site, site_id) for site_id in dict.fromkeys(site_ids)]
+    return await create(log, order, Inquiry.request, sites=sites, **fields)
+
+
 async def act(
     log: EventLog,
     order: Order,
     kind: type[A],
     method: Callable[..., None],
     aggregate_id: UUID,
+    /,  # a command may have fields of these names
     *,
     expected_version: int | None = None,
     begin: Callable[[], A] | None = None,
@@ -125,7 +150,7 @@ async def act(
         _require_version(aggregate, expected_version)
         method(aggregate, by=order.by, at=order.at, **fields)
 
-    return await _decide(log, order, load, decide, retries=1 if expected_version is not None else RETRIES)
+    return await _decide(log, order, load, decide)
 
 
 def takes_limits(method: Callable[..., None]) -> bool:
@@ -133,17 +158,34 @@ def takes_limits(method: Callable[..., None]) -> bool:
     return "limits" in signature(method).parameters
 
 
-async def merge_incident(log: EventLog, order: Order, incident_id: UUID, *, into: UUID) -> Done:
+async def merge_incident(
+    log: EventLog, order: Order, incident_id: UUID, *, into: UUID, expected_version: int | None = None
+) -> Done:
     """并案: see `Incident.merge`; both incidents are changed, or neither."""
-    return await _both(log, order, Incident.merge, (incident_id, into), lambda main: {"into": main})
+    ids = (incident_id, into)
+    return await _both(
+        log, order, Incident.merge, ids, lambda main: {"into": main}, expected_version=expected_version
+    )
 
 
 async def unmerge_incident(
-    log: EventLog, order: Order, incident_id: UUID, *, main: UUID, reason: str
+    log: EventLog,
+    order: Order,
+    incident_id: UUID,
+    *,
+    main: UUID,
+    reason: str,
+    expected_version: int | None = None,
 ) -> Done:
     """取消并案: see `Incident.unmerge`."""
+    ids = (incident_id, main)
     return await _both(
-        log, order, Incident.unmerge, (incident_id, main), lambda found: {"main": found, "reason": reason}
+        log,
+        order,
+        Incident.unmerge,
+        ids,
+        lambda found: {"main": found, "reason": reason},
+        expected_version=expected_version,
     )
 
 
@@ -153,20 +195,25 @@ async def _both(
     method: Callable[..., None],
     ids: tuple[UUID, UUID],
     fields: Callable[[Incident], Mapping[str, Any]],
+    *,
+    expected_version: int | None,
 ) -> Done:
-    """Call `method` on one incident with another, which it changes too."""
+    """Call `method` on one incident, which has `expected_version` if one is given, with another, which it changes too."""
     policy.require(order.by, f"{Incident.TOPIC}.{method.__name__}")
 
     async def load() -> tuple[Incident, Incident]:
         return await _reach(log, order, Incident, ids[0]), await _reach(log, order, Incident, ids[1])
 
     def decide(incident: Incident, other: Incident) -> None:
+        _require_version(incident, expected_version)
         method(incident, by=order.by, at=order.at, **fields(other))
 
     return await _decide(log, order, load, decide)
 
 
-async def raise_incident(log: EventLog, order: Order, alarm_id: UUID, **fields: Any) -> Done:
+async def raise_incident(
+    log: EventLog, order: Order, alarm_id: UUID, *, expected_version: int | None = None, **fields: Any
+) -> Done:
     """真警: the alarm is real, and raises an incident whose id is `subject_id(order)`; see `Incident.report` for the fields."""
     policy.require(order.by, "alarm.find_real")
     incident_id = subject_id(order)
@@ -176,6 +223,7 @@ async def raise_incident(log: EventLog, order: Order, alarm_id: UUID, **fields: 
         return alarm, await log.load(Site, alarm.site_id)
 
     def decide(alarm: Alarm, site: Site) -> tuple[Incident]:
+        _require_version(alarm, expected_version)
         alarm.find_real(by=order.by, at=order.at, incident_id=incident_id)
         raised = Incident.report(
             id=incident_id,
@@ -234,14 +282,13 @@ async def _decide(
     order: Order,
     load: Callable[[], Awaitable[tuple[Any, ...]]],
     decide: Callable[..., tuple[Any, ...] | None],
-    *,
-    retries: int = RETRIES,
 ) -> Done:
     """Load aggregates, let them decide, append what all of them decided in one request; a race is decided anew.
 
-    The first one is what the order is about. `decide` may return further ones, which it made.
+    The first one is what the order is about. `decide` may return further ones, which it made; it refuses a version it did not expect,
+    so whoever names one hears of the race that they lost, and not of one about another aggregate.
     """
-    for attempt in range(1, retries + 1):
+    for attempt in range(1, RETRIES + 1):
         aggregates = await load()
         first = aggregates[0]
         try:
@@ -254,7 +301,7 @@ async def _decide(
         try:
             return await _append(log, order, *aggregates, *made)
         except ConflictError:
-            if attempt == retries:
+            if attempt == RETRIES:
                 raise
     raise AssertionError("unreachable")
 
@@ -267,10 +314,11 @@ async def _earlier(log: EventLog, order: Order, aggregate_id: UUID) -> Appended 
 
 
 def _require_version(aggregate: Any, expected: int | None) -> None:
-    if expected not in {None, aggregate.version}:
+    current = aggregate.version - len(aggregate.pending_events)  # 0 of one that was begun just now
+    if expected not in {None, current}:
         raise ConflictError(
-            f"{topic_of(type(aggregate))} {aggregate.id} is at version {aggregate.version}, not {expected}: read it again",
-            current=aggregate.version,
+            f"{topic_of(type(aggregate))} {aggregate.id} is at version {current}, not {expected}: read it again",
+            current=current,
         )
 
 
@@ -310,7 +358,7 @@ async def withdraw_consent(
         if not key.holds and not key.destroyed:
             key.destroy(by=order.by, at=order.at, reason="consent withdrawn")
 
-    return await _decide(log, order, load, decide, retries=1 if expected_version is not None else RETRIES)
+    return await _decide(log, order, load, decide)
 
 
 def _registered(order: Order, scope: str) -> Key:

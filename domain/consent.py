@@ -137,7 +137,7 @@ class Consent(Aggregate):
         under_14: bool = False,
         guardian: Personal | None = None,
     ) -> Consent:
-        """A new consent. `name` and `guardian` are sealed under the scope of this consent, `of_subject(id)`."""
+        """同意: the resident, or the guardian of a child under 14, says yes. Their names are sealed under the key of this consent."""
         scope = of_subject(id)
         return cls._create(
             cls.Given,
@@ -180,7 +180,7 @@ class Consent(Aggregate):
         )
 
     def withdraw(self, *, by: Person, at: datetime) -> None:
-        """撤回. No reason is asked. The key goes in the same request: see `commands.withdraw_consent`."""
+        """撤回: no reason is asked, and the key goes in the same request."""
         advance(self, self.Withdrawn, by=by, at=at, deadlines=())
 
     def pass_deadline(self, *, by: Person, at: datetime, name: str) -> None:

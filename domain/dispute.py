@@ -403,7 +403,7 @@ class Dispute(Aggregate):
         advance(self, self.Accepted, by=by, at=at, deadlines=(due,))
 
     def decline(self, *, by: Person, at: datetime, reason: str) -> None:
-        """Do not take it on; the reason names the rule."""
+        """不予受理: do not take it on; the reason names the rule."""
         advance(self, self.NotAccepted, by=by, at=at, reason=require_text(reason, "reason"))
 
     def assign(self, *, by: Person, at: datetime, mediator: str, room: str) -> None:
@@ -519,7 +519,7 @@ class Dispute(Aggregate):
         advance(self, self.Breached, by=by, at=at, party=party)
 
     def urge(self, *, by: Person, at: datetime, party: UUID, perform_by: datetime) -> None:
-        """督促: give `party`, who is in breach, time until `perform_by`."""
+        """督促: give `party`, who is in breach, time until a later day."""
         if party not in self.breached:
             raise RuleError(f"party {party} is not in breach: report the breach first")
         if require_aware(perform_by) <= require_aware(at):

@@ -197,7 +197,7 @@ class Inquiry(Aggregate):
         )
 
     def approve(self, *, by: Person, at: datetime) -> None:
-        """批准: `by` answers for it; nobody does who asked for it or is going to look."""
+        """批准: whoever approves answers for it, and neither asked for it nor is going to look."""
         self._require_other(by, "approve")
         end = _require_end(at, self.expires_at)
         advance(self, self.Approved, by=by, at=at, deadlines=(Deadline(EXPIRE, end, RULE),))

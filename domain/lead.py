@@ -184,12 +184,12 @@ class Lead(Aggregate):
         )
 
     def confirm(self, *, by: Person, at: datetime, seen: Evidence) -> None:
-        """属实: `by` has seen both images and the score, and says that they are the same."""
+        """属实: a reviewer has seen both images and the score, and says that they are the same."""
         self._require_review(by, at, seen)
         advance(self, self.Confirmed, by=by, at=at, seen=seen, deadlines=())
 
     def reject(self, *, by: Person, at: datetime, seen: Evidence) -> None:
-        """排除: `by` has seen both images and the score, and says that they are not the same."""
+        """排除: a reviewer has seen both images and the score, and says that they are not the same."""
         self._require_review(by, at, seen)
         advance(self, self.Rejected, by=by, at=at, seen=seen, deadlines=())
 

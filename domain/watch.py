@@ -187,7 +187,7 @@ class WatchEntry(Aggregate):
         )
 
     def approve(self, *, by: Person, at: datetime) -> None:
-        """批准: `by` answers for it, and is not who asked."""
+        """批准: whoever approves answers for it, and is not who asked."""
         self._require_other(by, "approve")
         end = _require_end(at, self.expires_at)
         advance(self, self.Approved, by=by, at=at, deadlines=_expiring(end))
@@ -198,7 +198,7 @@ class WatchEntry(Aggregate):
         advance(self, self.Refused, by=by, at=at, reason=require_text(reason, "reason", 500))
 
     def renew(self, *, by: Person, at: datetime, reason: str, expires_at: datetime) -> None:
-        """续控: `by` decides that it is looked for at most 90 days more, from now, before it has ended."""
+        """续控: it is looked for at most 90 days more, from now; decided before it has ended, not by who asked for it."""
         self._require_other(by, "renew")
         if self.state is S.ACTIVE and require_aware(at) >= self.expires_at:
             raise RuleError(f"watch entry {self.id} ended at {self.expires_at}: request another one")

@@ -340,9 +340,9 @@ class GateInput:
     description="What a command became. Pass `position` as `afterPosition` to read your own write."
 )
 class CommandResult:
-    id: UUID
-    version: int
-    position: Position
+    id: UUID = strawberry.field(description="Of what the command was about, or began.")
+    version: int = strawberry.field(description="The version it has now: the next `expectedVersion`.")
+    position: Position = strawberry.field(description="The log position of its latest event.")
     repeated: bool = strawberry.field(
         description="True if a request with this id was done before; nothing was done now."
     )

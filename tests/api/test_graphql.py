@@ -4,7 +4,6 @@ import base64
 import json
 import logging
 from datetime import UTC, datetime, timedelta
-from inspect import getsource
 from uuid import uuid4
 
 import jwt
@@ -15,12 +14,11 @@ from given import build_site, person
 from gql import Client, gql
 from gql.transport.aiohttp import AIOHTTPTransport
 
-from api.graphql import context, mutations, schema
+from api.graphql import context, schema
 from api.graphql.types import cursor
 from api.http import application
 from api.serving import serving
 from api.tokens import Issuer
-from domain import policy
 from domain.credentials import CredentialKind
 from domain.incident import Incident, IncidentState, Source
 from domain.people import Role, Scope
@@ -581,33 +579,9 @@ async def test_a_lost_database_is_unavailable(running, asker, site):
 # --- the schema ------------------------------------------------------------------------------------------------------
 
 
-def mutation_fields():
-    return schema.schema.get_type_by_name("Mutation").fields
-
-
-def test_the_schema_has_every_command_of_what_it_shows():
-    """Aggregates that GraphQL does not show yet have no mutations either."""
-    commands = [field.metadata["command"] for field in mutation_fields()]
-    assert len(set(commands)) == len(commands)
-    shown = ("incident.", "key.", "site.")
-    assert set(commands) == {row for row in policy.ALLOWED if row.startswith(shown)}
-
-
-def test_every_mutation_says_what_it_does_and_can_be_repeated_safely():
-    for field in mutation_fields():
-        assert field.description, field.name
-        assert "request_id" in {argument.python_name for argument in field.arguments}, field.name
-
-
-def test_a_command_of_an_aggregate_is_one_line():
-    source = getsource(mutations)
-    for field in mutation_fields():
-        if field.python_name not in {"report_incident", "plan_site"}:
-            (line,) = (line for line in source.splitlines() if line.startswith(f"    {field.python_name} = "))
-            assert line.count("command(") == 1
-
-
-def test_the_schema_shows_no_type_without_a_use_and_no_field_of_a_person():
-    text = schema.schema.as_str().lower().replace("\n  plate\n", "\n")  # a kind of credential, not somebody's
-    for word in ("embedding", "faceid", "plate", "phone"):
-        assert word not in text
+def test_no_field_shows_a_plate_a_phone_or_a_face():
+    """Mutations take some of them, and seal them; nothing that is asked for has them."""
+    text = schema.schema.as_str().lower()
+    shown = text[: text.index("type mutation")] + text[text.index("\n}", text.index("type mutation")) :]
+    for word in ("embedding", "faceid", "plate:", "phone"):
+        assert word not in shown
