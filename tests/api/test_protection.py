@@ -260,13 +260,13 @@ async def test_health_and_measurements_are_free_and_no_limit_is_possible(running
         assert {(answer.status_code, answer.headers.get("ratelimit")) for answer in answers} == {(200, None)}
 
 
-async def test_sockets_pass_through_and_are_counted_when_they_are_opened(running):
+async def test_sockets_pass_through_and_are_counted_when_they_are_opened(running, asker):
     limited = allowing(running, stranger_rate=1)
     async with serving(application(limited), "127.0.0.1", 0) as url:
         where = f"{url.replace('http', 'ws')}/graphql"
         for _ in range(SPAN):
             async with connect(where, subprotocols=["graphql-transport-ws"], proxy=None) as socket:
-                await socket.send(json.dumps({"type": "connection_init"}))
+                await socket.send(json.dumps({"type": "connection_init", "payload": bearer(asker, "centre")}))
                 assert json.loads(await socket.recv()) == {"type": "connection_ack"}
         with pytest.raises(InvalidStatus) as refused:
             await connect(where, subprotocols=["graphql-transport-ws"], proxy=None)
