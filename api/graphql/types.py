@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Generic, NewType, Self, TypeVar
@@ -21,7 +22,7 @@ from domain.mechanisms import JointMechanism
 from domain.model import EVENTS
 from domain.ports import Entry
 from domain.site import BY_CARD, Direction, Gate, GateMode, Measure
-from projections import period
+from projections import devices, period
 from projections.standing import Standing
 
 strawberry.enum(Urgency, description="紧急程度: how soon it has to be dealt with.")
@@ -191,6 +192,11 @@ class Personal:
         """The value, as it is shown to who may see it."""
         return cls(scope=value.scope, text=value.text, redacted=value.redacted)
 
+    @classmethod
+    def maybe(cls, value: personal.Personal | None) -> Self | None:
+        """The same of what may be missing."""
+        return None if value is None else cls.of(value)
+
 
 @strawberry.type(description="事件: something reported to a governance centre, and what became of it.")
 class Incident:
@@ -224,8 +230,7 @@ class Incident:
     )
     async def reporter(self, info: Info) -> Personal | None:
         info.context.allow("read.reporter")
-        reporter = (await info.context.system.log.load(incident.Incident, self.id)).reporter
-        return None if reporter is None else Personal.of(reporter)
+        return Personal.maybe((await info.context.system.log.load(incident.Incident, self.id)).reporter)
 
     @classmethod
     def of(cls, row: Standing) -> Self:
@@ -303,10 +308,34 @@ class ProjectionStatus:
         )
 
 
+@strawberry.type(description="设备在线: how many devices are in each state; those that are retired are none.")
+class DeviceHealth:
+    online: int = strawberry.field(description="在线.")
+    offline: int = strawberry.field(description="离线.")
+    never_seen: int = strawberry.field(description="Registered, and not heard yet.")
+    out_of_service: int = strawberry.field(description="Being mended.")
+    armed: int = strawberry.field(description="布防: perimeter zones that watch.")
+    last_seen_at: datetime | None = strawberry.field(description="The latest sign of any.")
+    online_rate: float | None = strawberry.field(
+        description="设备在线率: online / all in service, 0 to 1; null when none is in service."
+    )
+
+    @classmethod
+    def of(cls, health: devices.Health) -> Self:
+        """The counts, as they are shown."""
+        return cls(**asdict(health), online_rate=health.online_rate)
+
+
 @strawberry.type(description="How the system is.")
 class SystemStatus:
     position: Position = strawberry.field(description="The last position of the log.")
     projections: list[ProjectionStatus]
+
+    @strawberry.field(description="设备: how many of the devices that you may see are online.")
+    async def devices(self, info: Info) -> DeviceHealth:
+        person = info.context.allow("read.devices")
+        async with info.context.reading() as connection:
+            return DeviceHealth.of(await devices.health(connection, person.scope))
 
     @strawberry.field(description="On the bus, not yet in the log; null without a bus.")
     async def observations_waiting(self, info: Info) -> int | None:

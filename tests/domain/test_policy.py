@@ -131,6 +131,7 @@ EXPECTED = {
     "read.looks":                   " .   .   .   .   .   .   .   .   .   .   .   x   x   .   .   . ",
     "read.parties":                 " .   x   .   .   .   x   x   x   .   .   .   x   x   .   .   . ",
     "read.reporter":                " .   x   .   x   x   x   x   .   .   .   .   x   x   .   .   . ",
+    "read.sites":                   " x   x   x   x   x   x   x   x   x   x   x   x   x   x   .   x ",
     "read.system":                  " .   .   .   .   .   .   x   .   .   .   .   .   x   .   .   x ",
     "read.visitor":                 " .   .   .   .   .   .   .   .   x   .   .   x   x   .   .   . ",
     "read.watch":                   " .   .   .   .   .   .   x   .   .   x   x   x   x   .   .   . ",
