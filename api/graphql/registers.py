@@ -61,7 +61,9 @@ class Consent(Logged):
         )
 
 
-@strawberry.type(description="凭证: by what a resident is known at the gates of a site.")
+@strawberry.type(
+    description="凭证: by what a resident is known at the gates of a site. What it says is not shown."
+)
 class Credential(Logged):
     site_id: UUID = strawberry.field(description="小区: the site it is for.")
     township: str = strawberry.field(description="镇街: the township's code.")
@@ -72,9 +74,6 @@ class Credential(Logged):
     )
     state: CredentialState = strawberry.field(description="凭证状态.")
     holder: Personal = strawberry.field(description="持有人: the resident's name.")
-    value: Personal | None = strawberry.field(
-        description="The plate 车牌, or the card's number; null for a face."
-    )
     gates: list[str] = strawberry.field(description="出入口: the gates it is for; none means all.")
     valid_from: datetime = strawberry.field(description="From when on it is good.")
     valid_until: datetime = strawberry.field(description="Up to, and not at, this time.")
@@ -92,7 +91,6 @@ class Credential(Logged):
             consent_id=it.consent_id,
             state=it.state,
             holder=Personal.of(it.holder),
-            value=Personal.maybe(it.value),
             gates=list(it.gates),
             valid_from=it.valid_from,
             valid_until=it.valid_until,

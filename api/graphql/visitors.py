@@ -65,25 +65,12 @@ class Visitor(AtSite):
         return shown(cls, row, id=row["visitor_id"], due=Due.of(row))
 
 
-@strawberry.type(description="访客身份: who a visitor is.")
-class VisitorIdentity:
-    name: Personal = strawberry.field(description="姓名.")
-    phone: Personal | None = strawberry.field(description="电话.")
-    plate: Personal | None = strawberry.field(description="车牌: of the car the visitor comes with.")
-
-
 @strawberry.type(description="访客: one visit, with who it is and its history.")
 class VisitorFile(Visitor, Logged):
-    @strawberry.field(description="访客身份: as a guard needs it to let the visitor in, read from the log.")
-    async def identity(self, info: Info) -> VisitorIdentity | None:
+    @strawberry.field(description="姓名: of the visitor, as a guard needs it at the gate; read from the log.")
+    async def name(self, info: Info) -> Personal | None:
         found = await replayed(info, domain.Visitor, self.id)
-        if found is None:
-            return None
-        return VisitorIdentity(
-            name=Personal.of(found.name),
-            phone=Personal.maybe(found.phone),
-            plate=Personal.maybe(found.plate),
-        )
+        return None if found is None else Personal.of(found.name)
 
 
 @strawberry.input(description="Everything given must hold.")

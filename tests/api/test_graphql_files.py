@@ -149,9 +149,9 @@ async def test_a_visitor_is_named_by_the_visit_alone_to_a_guard_and_not_to_a_sup
     )
     await append(running.log, [made])
     await told(running)
-    query = "query($id: UUID!) { visitor(id: $id) { state identity { name { text } phone { text } plate { text } } } }"
+    query = "query($id: UUID!) { visitor(id: $id) { state name { text redacted } } }"
     shown = await asker.data(query, person(Role.GUARD), id=str(visit))
-    assert shown["identity"] == {"name": {"text": "张三"}, "phone": {"text": "13800000000"}, "plate": None}
+    assert shown == {"state": "REQUESTED", "name": {"text": "张三", "redacted": False}}
     assert (await asker.refusal(query, CHIEF, id=str(visit)))["code"] == "FORBIDDEN"
     assert await asker.data(query, person(Role.GUARD, scope=FAR), id=str(visit)) is None
 
@@ -203,7 +203,7 @@ async def registered(running, site):
 
 FILES = [
     ("consent", 11, "state purpose name { text }", Role.INTAKE, Role.DISPATCHER, ("GIVEN", "PLATE_ACCESS", {"text": "张三"})),
-    ("credential", 12, "state kind value { text }", Role.GUARD, Role.SUPERVISOR, ("ACTIVE", "PLATE", {"text": "浙C12345"})),
+    ("credential", 12, "state kind holder { text }", Role.GUARD, Role.SUPERVISOR, ("ACTIVE", "PLATE", {"text": "张三"})),
     ("watchEntry", 13, "state caseNumber subject { text }", Role.REVIEWER, Role.GUARD, ("REQUESTED", "2026-18", {"text": "李四"})),
     ("inquiry", 14, "state records investigators", Role.SUPERVISOR, Role.REVIEWER,
      ("APPROVED", ["CREDENTIALS", "IMAGES", "PASSES", "VISITORS"], ["asker", "mate"])),

@@ -216,7 +216,7 @@ async def test_a_position_that_is_not_reached_is_waited_for_and_one_beyond_the_l
         assert "beyond the end of the log" in refusal["message"], name
 
 
-PERSONS = ("Personal", "Party", "VisitorIdentity", "Agreement")
+PERSONS = ("Personal", "Party", "Agreement")
 """Types that say who somebody is."""
 
 
