@@ -160,6 +160,7 @@ ALLOWED: Mapping[str, frozenset[Role]] = MappingProxyType(
         ),
         "read.alarms": _CASE_READERS,
         "read.devices": _CASE_READERS,
+        "read.sites": frozenset(Role) - {R.DEVICE},
         "read.centres": _CASE_READERS,
         "read.disputes": _CASE_READERS,
         "read.parties": frozenset(

@@ -1,7 +1,7 @@
-"""Alarms: those that are not over, by how much they matter; and the figures of those that tripped in a period."""
+"""Alarms: by how much they matter, or the newest first; and the figures of those that tripped in a period."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,7 @@ from domain.alarm import Alarm
 from domain.model import event_classes
 from domain.people import Scope
 from domain.ports import Entry
+from projections.plans import planned
 from projections.question import Question
 from projections.rows import Changes, Row, fold_rows, ids
 from projections.runner import Projection
@@ -104,13 +105,23 @@ PROJECTION = Projection("alarms", 1, frozenset(event_classes(Alarm)), fold, ("al
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmFilter:
-    """What to list; None is everything. annunciated: whether it calls for somebody, neither shelved, suppressed nor out of service."""
+    """What to list; None is everything. annunciated: whether it calls for somebody, neither shelved, suppressed, out of service nor over."""
 
+    alarm_id: UUID | None = None
     state: str | None = None
     site_id: UUID | None = None
     township: str | None = None
     sensor: str | None = None
     annunciated: bool | None = None
+    tripped_from: datetime | None = None
+    tripped_until: datetime | None = None
+
+
+class AlarmOrder(StrEnum):
+    """PRIORITY: those that are not over, by how much they matter, the oldest first. NEWEST: all, by their first trip."""
+
+    PRIORITY = "PRIORITY"
+    NEWEST = "NEWEST"
 
 
 async def listed(
@@ -119,28 +130,34 @@ async def listed(
     wanted: AlarmFilter,
     *,
     first: int,
+    order: AlarmOrder = AlarmOrder.PRIORITY,
     after: tuple[int, datetime, UUID] | None,
 ) -> list[Any]:
-    """At most `first` alarms inside `scope` that are not cleared, beyond the row `after` (priority, tripped_at, alarm_id).
+    """At most `first` alarms inside `scope`, in `order`, beyond the row `after` (priority, tripped_at, alarm_id).
 
-    By `priority` (1: danger, or nobody came in time; 2: calls for somebody; 3: somebody is at it; 4: silenced), the oldest first.
+    `priority` is 1: danger, or nobody came in time; 2: calls for somebody; 3: somebody is at it; 4: silenced; 5: over.
     """
     priority, time, alarm = after or (None, None, None)
-    rows = SQL.listed(
-        connection,
-        scope_township=scope.township,
-        scope_site=scope.site_id,
-        township=wanted.township,
-        site_id=wanted.site_id,
-        sensor=wanted.sensor,
-        state=wanted.state,
-        annunciated=wanted.annunciated,
-        after_priority=priority,
-        after_time=time,
-        after_id=alarm,
-        first=first,
-    )
-    return [row async for row in rows]
+    async with planned(connection):
+        rows = SQL.listed(
+            connection,
+            scope_township=scope.township,
+            scope_site=scope.site_id,
+            **asdict(wanted),
+            order=order,
+            after_priority=priority,
+            after_time=time,
+            after_id=alarm,
+            first=first,
+        )
+        return [row async for row in rows]
+
+
+async def one(connection: asyncpg.Connection, scope: Scope, alarm_id: UUID) -> Any | None:
+    """One alarm, if it lies inside `scope`."""
+    wanted = AlarmFilter(alarm_id=alarm_id)
+    rows = await listed(connection, scope, wanted, first=1, order=AlarmOrder.NEWEST, after=None)
+    return next(iter(rows), None)
 
 
 class AlarmGroup(StrEnum):

@@ -2,27 +2,37 @@
 delete from alarms where alarm_id = any(:ids::uuid[]) returning *
 
 -- name: listed
--- Priority 1: danger, or nobody came in time; 2: calls for somebody; 3: somebody is at it; 4: silenced.
+-- Priority 1: danger, or nobody came in time; 2: calls for somebody; 3: somebody is at it; 4: silenced; 5: over.
+-- Planned for what is asked, each order is a plain one, and the newest come from an index.
 with ranked as (
-    select case when shelved or suppressed or out_of_service then 4
+    select case when state = 'CLEARED' then 5
+                when shelved or suppressed or out_of_service then 4
                 when state = 'REAL' or state = 'TRIPPED' and level > 0 then 1
                 when state = 'TRIPPED' then 2
                 else 3 end as priority,
            alarms.*
       from alarms
-     where state <> 'CLEARED'
+     where (:alarm_id::uuid is null or alarm_id = :alarm_id)
        and (:scope_township::text is null or township = :scope_township)
        and (:scope_site::uuid is null or site_id = :scope_site)
        and (:township::text is null or township = :township)
        and (:site_id::uuid is null or site_id = :site_id)
        and (:sensor::text is null or sensor = :sensor)
        and (:state::text is null or state = :state)
+       and (:tripped_from::timestamptz is null or tripped_at >= :tripped_from)
+       and (:tripped_until::timestamptz is null or tripped_at < :tripped_until)
+       and (:order::text = 'NEWEST' or state <> 'CLEARED')
 )
 select * from ranked
  where (:annunciated::boolean is null or :annunciated = (priority < 4))
-   and (:after_priority::int is null
-        or (priority, tripped_at, alarm_id) > (:after_priority, :after_time::timestamptz, :after_id::uuid))
- order by priority, tripped_at, alarm_id
+   and (:after_id::uuid is null or case :order
+        when 'NEWEST' then (tripped_at, alarm_id) < (:after_time::timestamptz, :after_id)
+        else (priority, tripped_at, alarm_id) > (:after_priority::int, :after_time, :after_id) end)
+ order by case :order when 'NEWEST' then null else priority end,
+          case :order when 'NEWEST' then null else tripped_at end,
+          case :order when 'NEWEST' then null else alarm_id end,
+          case :order when 'NEWEST' then tripped_at end desc,
+          case :order when 'NEWEST' then alarm_id end desc
  limit :first
 
 -- name: figures

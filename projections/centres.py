@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import aiosql
 import asyncpg
@@ -67,7 +68,13 @@ PROJECTION = Projection("centres", 1, frozenset(event_classes(Centre)), fold, ("
 
 
 async def listed(
-    connection: asyncpg.Connection, scope: Scope, *, state: str | None = None, first: int, after: str | None
+    connection: asyncpg.Connection,
+    scope: Scope,
+    *,
+    centre_id: UUID | None = None,
+    state: str | None = None,
+    first: int,
+    after: str | None,
 ) -> list[Any]:
     """At most `first` centres inside `scope`, with `items_passed` and `items_failed`, by township, beyond that of `after`.
 
@@ -77,11 +84,18 @@ async def listed(
         connection,
         scope_township=scope.township,
         scope_site=scope.site_id,
+        centre_id=centre_id,
         state=state,
         after=after,
         first=first,
     )
     return [row async for row in rows]
+
+
+async def one(connection: asyncpg.Connection, scope: Scope, centre_id: UUID) -> Any | None:
+    """One centre, if it lies inside `scope`."""
+    rows = await listed(connection, scope, centre_id=centre_id, first=1, after=None)
+    return next(iter(rows), None)
 
 
 async def checklist(connection: asyncpg.Connection, scope: Scope, township: str) -> list[Any]:

@@ -13,6 +13,7 @@ select centres.*,
        array(select item from centre_items as found where found.centre_id = centres.centre_id and not passed order by item) as items_failed
   from centres
  where (:scope_township::text is null or township = :scope_township) and :scope_site::uuid is null
+   and (:centre_id::uuid is null or centres.centre_id = :centre_id)
    and (:state::text is null or state = :state)
    and (:after::text is null or township > :after)
  order by township

@@ -101,6 +101,24 @@ async def listed(
     return [row async for row in rows]
 
 
+async def one(connection: asyncpg.Connection, scope: Scope, device_id: UUID) -> Any | None:
+    """One device, if it lies inside `scope`."""
+    return await SQL.one(connection, id=device_id, **_inside(scope))
+
+
+async def placed(
+    connection: asyncpg.Connection, scope: Scope, places: Sequence[tuple[UUID, str]]
+) -> dict[tuple[UUID, str], Any]:
+    """The devices inside `scope` that stand at these sites under these codes, by both."""
+    found = SQL.placed(
+        connection,
+        sites=[site for site, _ in places],
+        codes=[code for _, code in places],
+        **_inside(scope),
+    )
+    return {(row["site_id"], row["code"]): row async for row in found}
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """How many devices are in each state; those that are retired are none. last_seen_at: the latest sign of any."""
@@ -141,9 +159,8 @@ async def health_by_site(
 
 
 def _place(scope: Scope, township: str | None, site_id: UUID | None) -> dict[str, Any]:
-    return {
-        "scope_township": scope.township,
-        "scope_site": scope.site_id,
-        "township": township,
-        "site_id": site_id,
-    }
+    return _inside(scope) | {"township": township, "site_id": site_id}
+
+
+def _inside(scope: Scope) -> dict[str, Any]:
+    return {"scope_township": scope.township, "scope_site": scope.site_id}

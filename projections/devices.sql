@@ -13,6 +13,19 @@ select * from devices
  order by site_id, code
  limit :first
 
+-- name: one^
+select * from devices
+ where device_id = :id
+   and (:scope_township::text is null or township = :scope_township)
+   and (:scope_site::uuid is null or site_id = :scope_site)
+
+-- name: placed
+select devices.*
+  from devices
+  join unnest(:sites::uuid[], :codes::text[]) as wanted (site_id, code) using (site_id, code)
+ where (:scope_township::text is null or township = :scope_township)
+   and (:scope_site::uuid is null or site_id = :scope_site)
+
 -- name: health
 select grouping(site_id) = 1 as total, site_id,
        count(*) filter (where state = 'ONLINE') as online,

@@ -1,8 +1,9 @@
 """The board of disputes: one row for each, as it stands now, with nothing about its parties but how many they are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from domain.dispute import Dispute
 from domain.model import event_classes
 from domain.people import Scope
 from domain.ports import Entry
+from projections.plans import planned
 from projections.question import Question
 from projections.rows import Changes, Row, fold_rows, ids
 from projections.runner import Projection
@@ -107,7 +109,7 @@ PROJECTION = Projection(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeFilter:
-    """What to list; None is everything. due_by: those whose next deadline is at this moment or before."""
+    """What to list; None is everything. overdue: a deadline of it has passed. due_by: those whose next deadline is at this moment or before."""
 
     state: str | None = None
     site_id: UUID | None = None
@@ -116,7 +118,20 @@ class DisputeFilter:
     mechanism: str | None = None
     mediator: str | None = None
     room: str | None = None
+    overdue: bool | None = None
     due_by: datetime | None = None
+
+
+class DisputeOrder(StrEnum):
+    """NEWEST registration first, or what is DUE first, and nothing that is not due."""
+
+    NEWEST = "NEWEST"
+    DUE = "DUE"
+
+    @property
+    def column(self) -> str:
+        """By what it goes; what is after a row begins there."""
+        return {DisputeOrder.NEWEST: "registered_at", DisputeOrder.DUE: "due_at"}[self]
 
 
 async def one(connection: asyncpg.Connection, scope: Scope, dispute_id: UUID) -> Any | None:
@@ -132,26 +147,23 @@ async def listed(
     wanted: DisputeFilter,
     *,
     first: int,
+    order: DisputeOrder = DisputeOrder.NEWEST,
     after: tuple[datetime, UUID] | None,
 ) -> list[Any]:
-    """At most `first` disputes inside `scope`, newest first, beyond the row `after` (registered_at, dispute_id)."""
-    rows = SQL.listed(
-        connection,
-        scope_township=scope.township,
-        scope_site=scope.site_id,
-        township=wanted.township,
-        site_id=wanted.site_id,
-        state=wanted.state,
-        category=wanted.category,
-        mechanism=wanted.mechanism,
-        mediator=wanted.mediator,
-        room=wanted.room,
-        due_by=wanted.due_by,
-        after_time=after and after[0],
-        after_id=after and after[1],
-        first=first,
-    )
-    return [row async for row in rows]
+    """At most `first` disputes inside `scope`, in `order`, beyond the row `after` (`order.column`, dispute_id)."""
+    time, dispute = after or (None, None)
+    async with planned(connection):
+        rows = SQL.listed(
+            connection,
+            scope_township=scope.township,
+            scope_site=scope.site_id,
+            **asdict(wanted),
+            order=order,
+            after_time=time,
+            after_id=dispute,
+            first=first,
+        )
+        return [row async for row in rows]
 
 
 async def registrations(connection: asyncpg.Connection, question: Question) -> int:

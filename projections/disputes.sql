@@ -12,6 +12,7 @@ select * from disputes
    and (:scope_site::uuid is null or site_id = :scope_site)
 
 -- name: listed
+-- Planned for what is asked, each order is a plain one, and the newest come from an index.
 select * from disputes
  where (:scope_township::text is null or township = :scope_township)
    and (:scope_site::uuid is null or site_id = :scope_site)
@@ -22,9 +23,16 @@ select * from disputes
    and (:mechanism::text is null or mechanism = :mechanism)
    and (:mediator::text is null or mediator = :mediator)
    and (:room::text is null or room = :room)
+   and (:overdue::boolean is null or overdue = :overdue)
    and (:due_by::timestamptz is null or due_at <= :due_by)
-   and (:after_time::timestamptz is null or (registered_at, dispute_id) < (:after_time, :after_id::uuid))
- order by registered_at desc, dispute_id desc
+   and (:order::text <> 'DUE' or due_at is not null)
+   and (:after_id::uuid is null or case :order
+        when 'DUE' then (due_at, dispute_id) > (:after_time::timestamptz, :after_id)
+        else (registered_at, dispute_id) < (:after_time, :after_id) end)
+ order by case :order when 'DUE' then due_at end,
+          case :order when 'DUE' then dispute_id end,
+          case :order when 'DUE' then null else registered_at end desc,
+          case :order when 'DUE' then null else dispute_id end desc
  limit :first
 
 -- name: registered

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +21,7 @@ from domain.model import event_classes
 from domain.people import CITY, Person, Scope
 from domain.ports import Entry
 from projections import search
+from projections.plans import planned
 from projections.runner import Projection
 from projections.standing import Standing, follow, reported
 from projections.work import tasks
@@ -169,21 +169,13 @@ async def listed(
     """At most `first` incidents that `reader` may see, in `order`, beyond the cursor `after`; InvalidError of `wanted.text`."""
     time, incident = after or (None, None)
     values = reader.values() | wanted.values()
-    async with _planned(connection):
+    async with planned(connection):
         rows = SQL.listed(connection, **values, order=order, first=first, after_time=time, after_id=incident)
         return [_row.decode(record["row"]) async for record in rows]
 
 
 async def counted(connection: asyncpg.Connection, reader: Reader, wanted: IncidentFilter) -> dict[str, int]:
     """How many incidents are in each state, of those that `listed` would list; states without any are left out."""
-    async with _planned(connection):
+    async with planned(connection):
         rows = SQL.counted(connection, **reader.values(), **wanted.values())
         return {record["state"]: record["incidents"] async for record in rows}
-
-
-@asynccontextmanager
-async def _planned(connection: asyncpg.Connection) -> AsyncIterator[None]:
-    """Inside, each statement is planned for its parameters: a filter that is not asked for costs nothing."""
-    async with connection.transaction():
-        await SQL.plan_anew(connection)
-        yield

@@ -11,9 +11,6 @@ delete from work where incident_id = any(:ids::uuid[])
 -- name: put_work!
 insert into work select * from json_populate_recordset(null::work, :rows::json)
 
--- name: plan_anew!
-set local plan_cache_mode = force_custom_plan
-
 -- name: some
 select case when may then to_jsonb(incidents) else to_jsonb(incidents) - 'description' end::text as row
   from incidents

@@ -72,6 +72,11 @@ class LeadFilter:
     case: str | None = None
 
 
+async def one(connection: asyncpg.Connection, scope: Scope, lead_id: UUID) -> Any | None:
+    """One lead, if it lies inside `scope`."""
+    return await SQL.one(connection, id=lead_id, scope_township=scope.township, scope_site=scope.site_id)
+
+
 async def to_review(
     connection: asyncpg.Connection,
     scope: Scope,

@@ -1,6 +1,12 @@
 -- name: take
 delete from leads where lead_id = any(:ids::uuid[]) returning *
 
+-- name: one^
+select * from leads
+ where lead_id = :id
+   and (:scope_township::text is null or township = :scope_township)
+   and (:scope_site::uuid is null or site_id = :scope_site)
+
 -- name: to_review
 select * from leads
  where state = 'PROPOSED'

@@ -196,6 +196,7 @@ class LookFilter:
 
     scope: Scope = CITY
     ground_id: UUID | None = None
+    kind: Kind | None = None
     looked_by: str | None = None
     records: Records | Shown | None = None
     subject: UUID | None = None
@@ -208,6 +209,7 @@ class LookFilter:
             "scope_township": self.scope.township,
             "scope_site": self.scope.site_id,
             "ground_id": self.ground_id,
+            "kind": self.kind,
             "looked_by": self.looked_by,
             "records": self.records,
             "subject": self.subject,

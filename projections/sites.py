@@ -1,6 +1,6 @@
 """The programme 平安小区: its sites with their gates, measures and every count of their households, and what each township has."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -142,16 +142,38 @@ async def listed(
     return [row async for row in rows]
 
 
-async def gates(connection: asyncpg.Connection, scope: Scope, site_id: UUID) -> list[Any]:
-    """The gates of a site, if it lies inside `scope`, by code."""
-    return [row async for row in SQL.gates(connection, **_inside(scope), site_id=site_id)]
+async def some(connection: asyncpg.Connection, scope: Scope, ids: Collection[UUID]) -> dict[UUID, Any]:
+    """Those of the sites `ids` that lie inside `scope`, by id."""
+    rows = SQL.some(connection, **_inside(scope), ids=list(ids))
+    return {row["site_id"]: row async for row in rows}
 
 
-async def counts(connection: asyncpg.Connection, scope: Scope, site_id: UUID) -> list[Any]:
-    """Every count of a site's households, if it lies inside `scope`, by the day from which it is so:
+async def gates(connection: asyncpg.Connection, scope: Scope, ids: Collection[UUID]) -> dict[UUID, list[Any]]:
+    """The gates of those of the sites `ids` that lie inside `scope`, by site; of each by code."""
+    return await _by_site(SQL.gates(connection, **_inside(scope), ids=list(ids)))
+
+
+async def installed(
+    connection: asyncpg.Connection, scope: Scope, ids: Collection[UUID]
+) -> dict[UUID, list[Any]]:
+    """What is installed at those of the sites `ids` that lie inside `scope`, by site: rows of (measure, gate, installed_at)."""
+    return await _by_site(SQL.installed(connection, **_inside(scope), ids=list(ids)))
+
+
+async def counts(
+    connection: asyncpg.Connection, scope: Scope, ids: Collection[UUID]
+) -> dict[UUID, list[Any]]:
+    """Every count of households at those of the sites `ids` that lie inside `scope`, by site and by the day from which it is so:
     rows of (counts_from, counted_at, households, buildings, position).
     """
-    return [row async for row in SQL.counts(connection, **_inside(scope), site_id=site_id)]
+    return await _by_site(SQL.counts(connection, **_inside(scope), ids=list(ids)))
+
+
+async def _by_site(rows: AsyncIterator[Any]) -> dict[UUID, list[Any]]:
+    found: dict[UUID, list[Any]] = {}
+    async for row in rows:
+        found.setdefault(row["site_id"], []).append(row)
+    return found
 
 
 async def households(

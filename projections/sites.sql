@@ -41,22 +41,36 @@ select sites.*,
  order by code
  limit :first
 
+-- name: some
+select * from sites
+ where site_id = any(:ids::uuid[])
+   and (:scope_township::text is null or township = :scope_township)
+   and (:scope_site::uuid is null or site_id = :scope_site)
+
+-- name: installed
+select site_id, measure, gate, installed_at
+  from site_measures
+ where site_id = any(:ids::uuid[])
+   and (:scope_township::text is null or township = :scope_township)
+   and (:scope_site::uuid is null or site_id = :scope_site)
+ order by site_id, measure, gate nulls first
+
 -- name: gates
 select site_gates.*
   from site_gates
   join sites using (site_id)
- where site_id = :site_id
+ where site_id = any(:ids::uuid[])
    and (:scope_township::text is null or township = :scope_township)
    and (:scope_site::uuid is null or site_id = :scope_site)
- order by site_gates.code
+ order by site_id, site_gates.code
 
 -- name: counts
-select counts_from, counted_at, households, buildings, site_households.position
+select site_id, counts_from, counted_at, households, buildings, position
   from site_households
- where site_id = :site_id
+ where site_id = any(:ids::uuid[])
    and (:scope_township::text is null or township = :scope_township)
    and (:scope_site::uuid is null or site_id = :scope_site)
- order by counts_from, position
+ order by site_id, counts_from, position
 
 -- name: households
 -- Of each site the last count for `day` or before; of two for the same day the one that was written down last.

@@ -69,6 +69,13 @@ class VisitorFilter:
     township: str | None = None
 
 
+async def one(connection: asyncpg.Connection, scope: Scope, visitor_id: UUID, now: datetime) -> Any | None:
+    """One visit, if it lies inside `scope`."""
+    return await SQL.one(
+        connection, id=visitor_id, scope_township=scope.township, scope_site=scope.site_id, now=now
+    )
+
+
 async def on_site(
     connection: asyncpg.Connection,
     scope: Scope,

@@ -1,6 +1,13 @@
 -- name: take
 delete from visitors where visitor_id = any(:ids::uuid[]) returning *
 
+-- name: one^
+select state = 'OVERSTAY' or state = 'ENTERED' and valid_until <= :now as overstaying, visitors.*
+  from visitors
+ where visitor_id = :id
+   and (:scope_township::text is null or township = :scope_township)
+   and (:scope_site::uuid is null or site_id = :scope_site)
+
 -- name: on_site
 select state = 'OVERSTAY' or valid_until <= :now as overstaying, visitors.*
   from visitors
@@ -15,7 +22,7 @@ select state = 'OVERSTAY' or valid_until <= :now as overstaying, visitors.*
  limit :first
 
 -- name: expected
-select * from visitors
+select false as overstaying, visitors.* from visitors
  where (state in ('APPROVED', 'CHECKED') or state = 'LEFT' and entries < uses)
    and valid_from < :until and valid_until > :now
    and (:scope_township::text is null or township = :scope_township)

@@ -1,12 +1,15 @@
 """What a resolver is given: the system, the person asking, and how to wait for a projection."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hashable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
 from starlette.requests import HTTPConnection
+from strawberry.dataloader import DataLoader
 from strawberry.fastapi import BaseContext
 from strawberry.types import Info as StrawberryInfo
 
@@ -18,11 +21,16 @@ from domain import policy
 from domain.commands import Order
 from domain.errors import AnjuError, InvalidError, NotFoundError, UnavailableError
 from domain.observation import require_code
-from domain.people import Person
+from domain.people import Person, Scope
 from domain.policy import Placed
 from domain.reading import Shown
 from domain.site import Site, site_id
 from projections import runner
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+Fetch = Callable[[asyncpg.Connection, Scope, list[K]], Awaitable[Mapping[K, V]]]
+"""Finds what lies inside a scope for many keys in one statement."""
 
 WAIT = 5.0
 """Seconds a query waits, at most, for its projection to reach `afterPosition`."""
@@ -43,6 +51,7 @@ class Context(BaseContext):
         self.asking = asking
         self.authorization = authorization
         self._recorder = Recorder(system, why)
+        self._loaders: dict[Any, DataLoader[Any, Any]] = {}
 
     @property
     def person(self) -> Person:
@@ -91,6 +100,22 @@ class Context(BaseContext):
             raise UnavailableError(
                 f"the read models cannot be read: the database does not answer ({error})"
             ) from error
+
+    async def found(self, fetch: Fetch[K, V], key: K) -> V | None:
+        """What `fetch` (a function of a module: it is the name of the batch) finds for `key` inside the scope of the person asking.
+
+        Whoever asks at the same moment, such as the other rows of a list, is answered by the same statement.
+        """
+        if fetch not in self._loaders:
+            load = partial(self._fetch, fetch)
+            self._loaders[fetch] = DataLoader(load, cache=False)  # a socket's context lives long
+        found: V | None = await self._loaders[fetch].load(key)
+        return found
+
+    async def _fetch(self, fetch: Fetch[K, V], keys: list[K]) -> list[V | None]:
+        async with self.reading() as connection:
+            found = await fetch(connection, self.person.scope, list(dict.fromkeys(keys)))
+        return [found.get(key) for key in keys]
 
     async def caught_up(self, projection: str, after_position: int | None) -> None:
         """Wait until `projection` has folded position `after_position`; UnavailableError after a bounded time."""

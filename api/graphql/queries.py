@@ -6,9 +6,18 @@ from uuid import UUID
 import strawberry
 
 from api.graphql import types
+from api.graphql.alarms import Alarms
 from api.graphql.audit import Audit
+from api.graphql.centres import Centres
 from api.graphql.context import Info
+from api.graphql.devices import Devices
+from api.graphql.disputes import Disputes
 from api.graphql.figures import AsOf, Figures
+from api.graphql.leads import Leads
+from api.graphql.reads import Reads
+from api.graphql.registers import Registers
+from api.graphql.sites import Sites
+from api.graphql.visitors import Visitors
 from domain import policy
 from domain.access import Decision
 from domain.lifecycle import require_aware
@@ -34,7 +43,7 @@ def _reported_at(text: str) -> datetime:
 
 
 @strawberry.type
-class Query(Figures, Audit):
+class Query(Figures, Sites, Centres, Devices, Alarms, Disputes, Visitors, Leads, Reads, Registers, Audit):
     """What can be asked."""
 
     @strawberry.field(description="One incident as it stands now, or null if there is none that you may see.")

@@ -38,8 +38,6 @@ from projections.closure_figures import Basis, Closure
 from projections.incidents import Reader
 from projections.standing import Standing
 
-strawberry.enum(Trigger, description="What raised an alarm.")
-
 T = TypeVar("T")
 S = TypeVar("S")
 FromPosition = Annotated[

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Generic, NewType, Self, TypeVar
@@ -17,23 +18,12 @@ from domain.credentials import CredentialKind
 from domain.deadlines import Urgency
 from domain.errors import InvalidError
 from domain.incident import IncidentState, Source
-from domain.mechanisms import JointMechanism
 from domain.model import EVENTS
 from domain.ports import Entry
 from domain.reading import Shown
-from domain.site import BY_CARD, Direction, Gate, GateMode, Measure
-from projections import period
+from domain.site import BY_CARD, Direction, Gate, GateMode
+from projections import devices, period
 from projections.standing import Standing
-
-strawberry.enum(Urgency, description="紧急程度: how soon it has to be dealt with.")
-strawberry.enum(IncidentState, description="Where an incident stands; exactly one at a time.")
-strawberry.enum(Source, description="Who or what reported it.")
-strawberry.enum(Decision, description="What came of a passage at a gate.")
-strawberry.enum(GateMode, description="Whom a gate stops.")
-strawberry.enum(Direction, description="Which way people pass.")
-strawberry.enum(CredentialKind, description="What is shown at a gate.")
-strawberry.enum(JointMechanism, description="六联: under which of the six the units work together.")
-strawberry.enum(Measure, description="What the programme installs at a site.")
 
 Position = NewType("Position", int)
 """A place in the log; beyond 32 bits in a large district, so not GraphQL's Int."""
@@ -192,6 +182,11 @@ class Personal:
         """The value, as it is shown to who may see it."""
         return cls(scope=value.scope, text=value.text, redacted=value.redacted)
 
+    @classmethod
+    def maybe(cls, value: personal.Personal | None) -> Self | None:
+        """The same of what may be missing."""
+        return None if value is None else cls.of(value)
+
 
 @strawberry.type(description="事件: something reported to a governance centre, and what became of it.")
 class Incident:
@@ -226,8 +221,7 @@ class Incident:
     async def reporter(self, info: Info) -> Personal | None:
         info.context.allow("read.reporter")
         await info.context.record_read(Shown.REPORTER, [self.id], place=self, fields=["reporter"])
-        reporter = (await info.context.system.log.load(incident.Incident, self.id)).reporter
-        return None if reporter is None else Personal.of(reporter)
+        return Personal.maybe((await info.context.system.log.load(incident.Incident, self.id)).reporter)
 
     @classmethod
     def of(cls, row: Standing) -> Self:
@@ -305,10 +299,34 @@ class ProjectionStatus:
         )
 
 
+@strawberry.type(description="设备在线: how many devices are in each state; those that are retired are none.")
+class DeviceHealth:
+    online: int = strawberry.field(description="在线.")
+    offline: int = strawberry.field(description="离线.")
+    never_seen: int = strawberry.field(description="Registered, and not heard yet.")
+    out_of_service: int = strawberry.field(description="Being mended.")
+    armed: int = strawberry.field(description="布防: perimeter zones that watch.")
+    last_seen_at: datetime | None = strawberry.field(description="The latest sign of any.")
+    online_rate: float | None = strawberry.field(
+        description="设备在线率: online / all in service, 0 to 1; null when none is in service."
+    )
+
+    @classmethod
+    def of(cls, health: devices.Health) -> Self:
+        """The counts, as they are shown."""
+        return cls(**asdict(health), online_rate=health.online_rate)
+
+
 @strawberry.type(description="How the system is.")
 class SystemStatus:
     position: Position = strawberry.field(description="The last position of the log.")
     projections: list[ProjectionStatus]
+
+    @strawberry.field(description="设备: how many of the devices that you may see are online.")
+    async def devices(self, info: Info) -> DeviceHealth:
+        person = info.context.allow("read.devices")
+        async with info.context.reading() as connection:
+            return DeviceHealth.of(await devices.health(connection, person.scope))
 
     @strawberry.field(description="On the bus, not yet in the log; null without a bus.")
     async def observations_waiting(self, info: Info) -> int | None:

@@ -133,6 +133,7 @@ EXPECTED = {
     "read.parties":                 " .   x   .   .   .   x   x   x   .   .   .   x   x   .   .   . ",
     "read.passes":                  " .   .   .   .   .   .   x   .   x   x   .   x   x   .   .   . ",
     "read.reporter":                " .   x   .   x   x   x   x   .   .   .   .   x   x   .   .   . ",
+    "read.sites":                   " x   x   x   x   x   x   x   x   x   x   x   x   x   x   .   x ",
     "read.system":                  " .   .   .   .   .   .   x   .   .   .   .   .   x   .   .   x ",
     "read.visitor":                 " .   .   .   .   .   .   .   .   x   .   .   x   x   .   .   . ",
     "read.watch":                   " .   .   .   .   .   .   x   .   .   x   x   x   x   .   .   . ",

@@ -19,10 +19,12 @@ from projections.alarms import (
     AlarmFigures,
     AlarmFilter,
     AlarmGroup,
+    AlarmOrder,
     alarm_figures,
     alarm_figures_by,
     lineage,
     listed,
+    one,
 )
 from projections.period import Period, day_of, midnight
 from projections.question import Question
@@ -223,11 +225,13 @@ async def shift(log, pool):
     await catch_up(PROJECTION, pool, log)
 
 
-async def active(pool, scope=CITY, **wanted):
+async def active(pool, scope=CITY, order=AlarmOrder.PRIORITY, **wanted):
     """The numbers of the alarms that are listed, page by page of two."""
     found, after = [], None
     async with pool.acquire() as connection:
-        while page := await listed(connection, scope, AlarmFilter(**wanted), first=2, after=after):
+        while page := await listed(
+            connection, scope, AlarmFilter(**wanted), first=2, order=order, after=after
+        ):
             found += [row["alarm_id"].int - 1 for row in page]
             after = (page[-1]["priority"], page[-1]["tripped_at"], page[-1]["alarm_id"])
     return found
@@ -243,3 +247,24 @@ async def test_danger_comes_first_and_then_what_calls_and_what_is_over_is_not_li
     assert await active(pool, site_id=PLACES[0].id) == [2, 1, 0, 5, 4]
     assert await active(pool, Scope("tangxia")) == [3]
     assert await active(pool, Scope(site_id=PLACES[0].id), township="tangxia") == []
+
+
+async def test_the_newest_first_shows_what_is_over_too_and_stretches_of_time(pool, shift):
+    newest = AlarmOrder.NEWEST
+    everything = await active(pool, order=newest)
+    assert everything[:2] == [2, 0]
+    assert sorted(everything[2:]) == [1, 3, 4, 5, 6]
+    assert await active(pool, order=newest, state="CLEARED") == [6]
+    assert await active(pool, order=newest, annunciated=False, sensor="wall-1") == [6]
+    assert await active(pool, order=newest, tripped_from=NOW + SECOND) == [2, 0]
+    assert await active(pool, order=newest, tripped_from=NOW + SECOND, tripped_until=NOW + 5 * SECOND) == [0]
+    assert await active(pool, Scope("tangxia"), order=newest) == [3]
+
+
+async def test_one_alarm_is_read_with_its_priority_inside_the_scope(pool, shift):
+    async with pool.acquire() as connection:
+        over = await one(connection, CITY, UUID(int=7))
+        assert (over["state"], over["priority"]) == ("CLEARED", 5)
+        assert (await one(connection, Scope("tangxia"), UUID(int=4)))["priority"] == 1
+        assert await one(connection, Scope("tangxia"), UUID(int=1)) is None
+        assert await one(connection, CITY, UUID(int=99)) is None

@@ -16,7 +16,7 @@ from domain.dispute import AgreementForm, Dispute, Objection
 from domain.mechanisms import JointMechanism
 from domain.people import CITY, Scope
 from projections import disputes
-from projections.disputes import PROJECTION, DisputeFilter
+from projections.disputes import PROJECTION, DisputeFilter, DisputeOrder
 from projections.mediation import Mediation, MediationGroup, lineage, mediation, mediation_by
 from projections.period import Period, day_of, midnight
 from projections.question import Question
@@ -322,14 +322,28 @@ async def test_without_any_dispute_there_is_no_rate(pool):
 # --- the board -------------------------------------------------------------------------------------------------------
 
 
-async def board(pool, scope=CITY, **wanted):
+async def board(pool, scope=CITY, order=DisputeOrder.NEWEST, **wanted):
     """The numbers of the disputes that are listed, page by page of two."""
     found, after = [], None
     async with pool.acquire() as connection:
-        while page := await disputes.listed(connection, scope, DisputeFilter(**wanted), first=2, after=after):
+        while page := await disputes.listed(
+            connection, scope, DisputeFilter(**wanted), first=2, order=order, after=after
+        ):
             found += [row["dispute_id"].int - 1 for row in page]
-            after = (page[-1]["registered_at"], page[-1]["dispute_id"])
+            after = (page[-1][order.column], page[-1]["dispute_id"])
     return found
+
+
+async def test_what_is_due_first_comes_first_and_what_is_not_due_is_not_listed(pool, story):
+    due = await board(pool, order=DisputeOrder.DUE)
+    async with pool.acquire() as connection:
+        rows = [await disputes.one(connection, CITY, UUID(int=n + 1)) for n in range(5)]
+    running = [(row["due_at"], n) for n, row in enumerate(rows) if row["due_at"]]
+    assert due == [n for _, n in sorted(running)]
+    assert len(due) > 1
+    late = [n for n, row in enumerate(rows) if row["overdue"]]
+    assert sorted(await board(pool, overdue=True)) == late
+    assert sorted(await board(pool, overdue=False)) == sorted(set(range(5)) - set(late))
 
 
 async def test_the_board_shows_what_is_asked_for_and_lies_in_the_scope(pool, story):

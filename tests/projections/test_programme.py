@@ -98,12 +98,28 @@ async def test_sites_are_listed_with_their_gates_and_measures(pool, programme):
     assert await codes(pool, Scope("yuhai")) == ["gaoqiao", "runjinyuan"]
     assert await codes(pool, Scope(site_id=site_id("shaozhai"))) == ["shaozhai"]
     async with pool.acquire() as connection:
-        gates = await sites.gates(connection, CITY, site_id("gaoqiao"))
-        assert await sites.gates(connection, Scope("tangxia"), site_id("gaoqiao")) == []
-    assert [(row["code"], row["mode"], row["credentials"]) for row in gates] == [
+        found = await sites.gates(connection, CITY, [site_id("gaoqiao"), site_id("shaozhai")])
+        assert await sites.gates(connection, Scope("tangxia"), [site_id("gaoqiao")]) == {}
+    assert [(row["code"], row["mode"], row["credentials"]) for row in found.pop(site_id("gaoqiao"))] == [
         ("garage", "GUARDED", ["FACE", "PLATE"]),
         ("main", "OPEN", ["FACE", "CARD"]),
     ]
+    assert found == {}
+
+
+async def test_some_sites_and_what_is_installed_there_are_read_at_once_inside_the_scope(pool, programme):
+    ours, next_door, theirs = (site_id(code) for code in ("runjinyuan", "gaoqiao", "shaozhai"))
+    asked = [ours, next_door, theirs, UUID(int=1)]
+    async with pool.acquire() as connection:
+        some = await sites.some(connection, CITY, asked)
+        assert (await sites.some(connection, Scope("tangxia"), asked)).keys() == {theirs}
+        installed = await sites.installed(connection, CITY, asked)
+        assert (await sites.installed(connection, Scope(site_id=ours), asked)).keys() == {ours}
+    assert {row["code"] for row in some.values()} == {"runjinyuan", "gaoqiao", "shaozhai"}
+    assert {site: [(row["measure"], row["gate"]) for row in rows] for site, rows in installed.items()} == {
+        ours: [("FACE_CAPTURE", "main"), ("VIDEO_SURVEILLANCE", None)],
+        next_door: [("FACE_CAPTURE", "garage"), ("FACE_CAPTURE", "main")],
+    }
 
 
 async def test_a_township_is_shown_with_its_sites_and_its_centre_also_when_it_has_only_one_of_them(
@@ -167,6 +183,6 @@ async def test_households_are_as_last_counted_for_the_day_whenever_that_was_writ
     (row,) = await listed(pool)
     assert (row["households"], row["counted_from"]) == (300, day + 20 * DAY)
     async with pool.acquire() as connection:
-        history = await sites.counts(connection, CITY, site.id)
-        assert await sites.counts(connection, Scope("tangxia"), site.id) == []
+        (history,) = (await sites.counts(connection, CITY, [site.id])).values()
+        assert await sites.counts(connection, Scope("tangxia"), [site.id]) == {}
     assert [row["households"] for row in history] == [100, 200, 210, 300]

@@ -18,7 +18,7 @@ from domain.inquiry import Inquiry, Records
 from domain.people import CITY, Scope
 from domain.reading import Shown
 from projections.period import Period
-from projections.reads import PROJECTION, By, Count, GroundFilter, LookFilter, counted, grounds, looks
+from projections.reads import PROJECTION, By, Count, GroundFilter, Kind, LookFilter, counted, grounds, looks
 
 HOUR = timedelta(hours=1)
 ALL = LookFilter()
@@ -238,9 +238,11 @@ async def test_looks_and_their_counts_are_those_counted_by_hand(pool, seed):
     random = Random(seed)
     known = by_hand(await fold(pool, *at_random(random), seed=seed))
     day = date(2026, 3, 1) + DAY * random.randrange(4)
+    inquiries = {UUID(int=n) for n in range(1, 10)}
     filters = [
         (LookFilter(), lambda *_: True),
         (LookFilter(ground_id=UUID(int=2)), lambda row, _: row[1] == UUID(int=2)),
+        (LookFilter(kind=Kind.INQUIRY), lambda row, _: row[1] in inquiries),
         (LookFilter(looked_by="mate"), lambda row, _: row[2] == "mate"),
         (LookFilter(period=Period(day, day)), lambda row, _: row[3] == day),
         (LookFilter(records=Records.IMAGES), lambda row, _: row[4] == "IMAGES"),

@@ -107,6 +107,15 @@ async def test_expected_today_is_who_can_still_come_in_before_midnight_also_once
     assert await expected(pool, Scope("yuhai"), site_id=THERE.id) == []
 
 
+async def test_one_visit_is_read_inside_the_scope_and_says_whether_it_is_over_time(pool, day):
+    async with pool.acquire() as connection:
+        seen = [await visitors.one(connection, CITY, UUID(int=n + 1), NOW) for n in (0, 2, 3, 4)]
+        assert await visitors.one(connection, Scope("tangxia"), UUID(int=1), NOW) is None
+    assert [(row["state"], row["overstaying"]) for row in seen] == [
+        ("ENTERED", False), ("ENTERED", True), ("OVERSTAY", True), ("LEFT", False),
+    ]  # fmt: skip
+
+
 # --- leads -----------------------------------------------------------------------------------------------------------
 
 
@@ -197,6 +206,13 @@ async def test_a_decision_is_shown_with_its_reviewer_and_the_latest_comes_first(
     assert await decided(pool, Scope("tangxia")) == []
 
 
+async def test_one_lead_is_read_inside_the_scope(pool, found):
+    async with pool.acquire() as connection:
+        (theirs,) = await leads.to_review(connection, Scope("tangxia"), LeadFilter(), first=9, after=None)
+        assert await leads.one(connection, Scope("tangxia"), theirs["lead_id"]) == theirs
+        assert await leads.one(connection, Scope("yuhai"), theirs["lead_id"]) is None
+
+
 # --- devices ---------------------------------------------------------------------------------------------------------
 
 
@@ -275,3 +291,14 @@ async def test_devices_are_listed_by_site_state_and_kind(pool, installed):
         NOW + HOUR,
         NOW + timedelta(hours=2),
     )
+
+
+async def test_devices_are_read_by_id_and_by_where_they_stand_inside_the_scope(pool, installed):
+    places = [(HERE.id, "d-0"), (THERE.id, "d-5"), (THERE.id, "d-0")]
+    async with pool.acquire() as connection:
+        both = await devices.placed(connection, CITY, places)
+        assert both.keys() == set(places[:2])
+        assert (await devices.placed(connection, Scope("tangxia"), places)).keys() == {places[1]}
+        theirs = both[places[1]]
+        assert await devices.one(connection, Scope("tangxia"), theirs["device_id"]) == theirs
+        assert await devices.one(connection, Scope("yuhai"), theirs["device_id"]) is None

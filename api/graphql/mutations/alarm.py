@@ -8,10 +8,8 @@ from api.graphql.context import Info
 from api.graphql.mutations.command import ExpectedVersion, RequestId, command, metadata, result
 from api.graphql.types import CommandResult
 from domain import commands
-from domain.alarm import Alarm, FalseCause
+from domain.alarm import Alarm
 from domain.deadlines import Urgency
-
-strawberry.enum(FalseCause, description="误报: why there was an alarm and no danger.")
 
 
 @strawberry.type(description="真警: what became of an alarm that raised an incident.")

@@ -3,9 +3,7 @@
 import strawberry
 
 from api.graphql.mutations.command import command, creation
-from domain.centre import Centre, Item
-
-strawberry.enum(Item, name="CentreItem", description="What the standard asks of a centre.")
+from domain.centre import Centre
 
 
 @strawberry.type

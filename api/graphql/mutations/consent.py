@@ -4,9 +4,7 @@ import strawberry
 
 from api.graphql.mutations.command import command, creation, joint_command
 from domain import commands
-from domain.consent import Consent, Purpose
-
-strawberry.enum(Purpose, name="ConsentPurpose", description="What a consent is for: one of them.")
+from domain.consent import Consent
 
 
 @strawberry.type

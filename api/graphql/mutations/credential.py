@@ -19,11 +19,9 @@ from api.graphql.mutations.command import (
 )
 from api.graphql.types import CommandResult
 from domain import commands
-from domain.credential import Credential, Ground
+from domain.credential import Credential
 from domain.credentials import CredentialKind
 from domain.personal import Personal, of_subject
-
-strawberry.enum(Ground, name="CredentialGround", description="Why a credential is suspended or revoked.")
 
 
 @strawberry.type

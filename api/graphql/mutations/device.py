@@ -3,10 +3,7 @@
 import strawberry
 
 from api.graphql.mutations.command import command, creation
-from domain.device import Device, DeviceKind, Protocol
-
-strawberry.enum(DeviceKind, description="What a device is.")
-strawberry.enum(Protocol, name="DeviceProtocol", description="What a device speaks.")
+from domain.device import Device
 
 
 @strawberry.type

@@ -18,17 +18,11 @@ from api.graphql.mutations.command import (
 )
 from api.graphql.types import CommandResult
 from domain import commands
-from domain.dispute import AgreementForm, Dispute, Objection, Route
+from domain.dispute import Dispute
 from domain.errors import InvalidError
 from domain.mechanisms import JointMechanism
 from domain.observation import NAMESPACE
 from domain.personal import Personal, of_subject
-
-strawberry.enum(Objection, description="回避: why a mediator has to step aside.")
-strawberry.enum(AgreementForm, description="How an agreement was made; both bind.")
-strawberry.enum(
-    Route, name="DisputeRoute", description="Where a dispute is decided when mediation does not end it."
-)
 
 
 @strawberry.type(description="What became of a dispute that has one party more.")

@@ -3,10 +3,7 @@
 import strawberry
 
 from api.graphql.mutations.command import command
-from domain.gatepass import GatePass, RefusalGround, ReleaseGround
-
-strawberry.enum(ReleaseGround, description="放行: why a guard lets somebody pass whom the gate held.")
-strawberry.enum(RefusalGround, description="拒绝: why a guard turns somebody away.")
+from domain.gatepass import GatePass
 
 
 @strawberry.type

@@ -11,8 +11,6 @@ from api.graphql.types import CommandResult
 from domain import commands
 from domain.inquiry import Inquiry, Records
 
-strawberry.enum(Records, name="InquiryRecords", description="What an inquiry may look into.")
-
 
 @strawberry.type
 class Inquiries:

@@ -25,8 +25,6 @@ from domain.errors import InvalidError
 from domain.personal import Personal, of_subject
 from domain.visitor import Requester, Visitor
 
-strawberry.enum(Requester, description="Who asked for a visit.")
-
 
 @strawberry.type(description="授权: what became of a visit that its host approved.")
 class VisitApproved(CommandResult):

@@ -13,8 +13,6 @@ from domain.credentials import CredentialKind
 from domain.personal import Personal, of_subject
 from domain.watch import WatchEntry, WatchKind
 
-strawberry.enum(WatchKind, description="By what a watch entry is looked for.")
-
 
 @strawberry.type
 class Watches:

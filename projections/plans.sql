@@ -1,0 +1,2 @@
+-- name: plan_anew!
+set local plan_cache_mode = force_custom_plan
