@@ -11,7 +11,7 @@ from graphql import GraphQLError
 from starlette.exceptions import HTTPException
 from strawberry.extensions import MaskErrors
 
-from domain.errors import AnjuError, ConflictError
+from domain.errors import AnjuError, ConflictError, TooCostlyError
 
 logger = logging.getLogger("anju.api")
 
@@ -21,9 +21,21 @@ STATUS = {
     "UNAUTHENTICATED": 401,
     "NOT_FOUND": 404,
     "CONFLICT": 409,
+    "TOO_COSTLY": 413,
     "UNAVAILABLE": 503,
 }
 UNEXPECTED = "something went wrong here, not in your request; it was written down"
+
+
+def extensions_of(error: AnjuError) -> dict[str, Any]:
+    """What GraphQL says of a refusal beside its message."""
+    match error:
+        case ConflictError():
+            return {"code": error.code, "currentVersion": error.current}
+        case TooCostlyError():
+            return {"code": error.code, "measure": error.measure, "cost": error.cost, "limit": error.limit}
+        case _:
+            return {"code": error.code}
 
 
 class TypedErrors(MaskErrors):
@@ -34,9 +46,9 @@ class TypedErrors(MaskErrors):
         message = error.message
         extensions: dict[str, Any] = {"code": "INVALID"}  # the query itself is wrong
         if isinstance(original, AnjuError) and original.code in STATUS:
-            extensions = {"code": original.code}
-            if isinstance(original, ConflictError):
-                extensions["currentVersion"] = original.current
+            extensions = extensions_of(original)
+        elif isinstance(original, ValueError) and error.path is None:
+            pass  # a literal that Python will not read, such as a number of 5,000 digits: nothing of ours has run yet
         elif original is not None and not isinstance(original, GraphQLError):
             logger.error("unexpected error at %s", error.path, exc_info=original)
             message, extensions = UNEXPECTED, {"code": "INTERNAL"}
