@@ -118,7 +118,9 @@ def _reporter(order: commands.Order, text: str | None, subject: UUID | None) -> 
     return Personal(of_subject(subject or uuid5(NAMESPACE, f"reporter:{order.request_id}")), text)
 
 
-@strawberry.type
+@strawberry.type(
+    description="What can be done. Every mutation takes `requestId`: given twice, it is done once."
+)
 class Mutation:
     """What can be done. Every mutation takes `requestId`: given twice, it is done once."""
 

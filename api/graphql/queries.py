@@ -8,6 +8,7 @@ import strawberry
 from api.graphql import types
 from api.graphql.context import Info
 from api.graphql.figures import Figures
+from api.graphql.labels import Labels
 from domain import policy
 from domain.access import Decision
 from domain.lifecycle import require_aware
@@ -32,8 +33,8 @@ def _reported_at(text: str) -> datetime:
     return require_aware(datetime.fromisoformat(text))
 
 
-@strawberry.type
-class Query(Figures):
+@strawberry.type(description="What can be asked.")
+class Query(Figures, Labels):
     """What can be asked."""
 
     @strawberry.field(description="One incident as it stands now, or null if there is none that you may see.")
