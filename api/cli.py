@@ -237,6 +237,14 @@ def migrate(*, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def schema() -> None:
+    """Print the GraphQL schema; `anju schema > docs/schema.graphql` after a change."""
+    from api.graphql.schema import sdl
+
+    typer.echo(sdl(), nl=False)
+
+
+@app.command()
 def token(
     role: Annotated[Role, typer.Argument(help="What the holder is trusted with.")],
     *,

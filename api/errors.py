@@ -13,7 +13,7 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import MaskErrors
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
-from domain.errors import AnjuError, ConflictError, TokenError, TooSlowError
+from domain.errors import AnjuError, ConflictError, TokenError, TooCostlyError, TooSlowError
 
 logger = logging.getLogger("anju.api")
 
@@ -24,11 +24,25 @@ STATUS = {
     "NOT_FOUND": 404,
     "CONFLICT": 409,
     "TOO_SLOW": 429,
+    "TOO_COSTLY": 413,
     "UNAVAILABLE": 503,
 }
 _NOT_ASKED = (GraphQLError, MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 """What is wrong with a question is no error of ours."""
 UNEXPECTED = "something went wrong here, not in your request; it was written down"
+
+
+def extensions_of(error: AnjuError) -> dict[str, Any]:
+    """What GraphQL says of a refusal beside its message."""
+    match error:
+        case ConflictError():
+            return {"code": error.code, "currentVersion": error.current}
+        case TooCostlyError():
+            return {"code": error.code, "measure": error.measure, "cost": error.cost, "limit": error.limit}
+        case TooSlowError():
+            return {"code": error.code, "lastPosition": error.last}
+        case _:
+            return {"code": error.code}
 
 
 class TypedErrors(MaskErrors):
@@ -39,13 +53,11 @@ class TypedErrors(MaskErrors):
         message = error.message
         extensions: dict[str, Any] = {"code": "INVALID"}  # the query itself is wrong
         if isinstance(original, AnjuError) and original.code in STATUS:
-            extensions = {"code": original.code}
-            if isinstance(original, ConflictError):
-                extensions["currentVersion"] = original.current
-            if isinstance(original, TooSlowError):
-                extensions["lastPosition"] = original.last
+            extensions = extensions_of(original)
         elif isinstance(original, InvalidOperationTypeError):
             message = f"{message} on a socket: send them to POST /graphql"
+        elif isinstance(original, ValueError) and error.path is None:
+            pass  # a literal that Python will not read, such as a number of 5,000 digits: nothing of ours has run yet
         elif original is not None and not isinstance(original, _NOT_ASKED):
             logger.error("unexpected error at %s", error.path, exc_info=original)
             message, extensions = UNEXPECTED, {"code": "INTERNAL"}

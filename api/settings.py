@@ -89,6 +89,14 @@ class Settings(BaseSettings):
     log_origin: str = Field(
         "anju.local/log", description="the log's name in its checkpoints: unique, never changed, no spaces"
     )
+    graphql_cost: int = Field(25_000, ge=1, description="what one operation may cost; see docs/limits.md")
+    graphql_seconds: float = Field(30.0, gt=0, description="how long one operation may take")
+    introspection: bool = Field(True, description="may clients ask GraphQL for its schema?")
+    graphiql: bool = Field(True, description="is there a page at /graphql to ask from?")
+    trusted_documents: Path | None = Field(
+        None,
+        description="the only GraphQL documents that are run: a folder of .graphql files, or a JSON file",
+    )
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -56,6 +56,18 @@ class ConflictError(AnjuError):
         self.current = current
 
 
+class TooCostlyError(AnjuError):
+    """More is asked for in one go than is given. `measure` is what was measured, `cost` how much it is, `limit` what is given."""
+
+    code = "TOO_COSTLY"
+
+    def __init__(self, message: str, *, measure: str, cost: float, limit: float) -> None:
+        super().__init__(message)
+        self.measure = measure
+        self.cost = cost
+        self.limit = limit
+
+
 class UnavailableError(AnjuError):
     """A server, a file or a device that is needed is not there; the message says how to mend it."""
 

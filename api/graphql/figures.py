@@ -81,7 +81,7 @@ _COUNTED_BY = ("closure", "disputes", "alarms", "gate_traffic", "sites")
 
 @strawberry.type(description="An incident that a figure was counted from, and the events that say so.")
 class LineageEntry:
-    incident_id: UUID
+    incident_id: UUID = strawberry.field(description="The incident that was counted.")
     position: Position = strawberry.field(description="Where its report stands in the log.")
     closed_position: Position | None = strawberry.field(description="Where its closing stands in the log.")
 
@@ -90,11 +90,11 @@ class LineageEntry:
     description="Of so many durations: hours by the wall, and of working time 工作时; null of none."
 )
 class Spread:
-    count: int
-    median: float | None
-    p90: float | None
-    working_median: float | None
-    working_p90: float | None
+    count: int = strawberry.field(description="How many durations.")
+    median: float | None = strawberry.field(description="Half of them are no longer.")
+    p90: float | None = strawberry.field(description="Nine in ten are no longer.")
+    working_median: float | None = strawberry.field(description="The median, of working time.")
+    working_p90: float | None = strawberry.field(description="Nine in ten, of working time.")
 
 
 @strawberry.type(description="How long it took; docs/figures.md says from where to where.")
@@ -288,17 +288,17 @@ class Neighbour:
     received: float | None = strawberry.field(
         description="The change of `received` as a part of the base: 47 to 1 is -0.9787; null on a base of 0."
     )
-    figures: ClosureRate
+    figures: ClosureRate = strawberry.field(description="All that was counted in that period.")
 
 
 @strawberry.type(description="One stretch of a series, of one township, site, category ..")
 class ClosureBucket:
-    from_: date = strawberry.field(name="from")
-    to: date
+    from_: date = strawberry.field(name="from", description="Its first day.")
+    to: date = strawberry.field(description="Its last day.")
     group: str | None = strawberry.field(
         description="A code, or a site's id; null: of all, or of those that have none."
     )
-    figures: ClosureRate
+    figures: ClosureRate = strawberry.field(description="What was counted in it.")
 
 
 @strawberry.type(description="An incident, dispute, alarm or gate pass that a figure was counted from.")
@@ -361,24 +361,26 @@ class SafetyStatistics:
     description="By which part of the base each count has changed; the rate in percentage points."
 )
 class SafetyChange:
-    incidents: float | None
-    criminal_cases: float | None
-    safety_accidents: float | None
-    disputes: float | None
-    alarms: float | None
-    gate_passes: float | None
-    false_alarm_rate: float | None
+    incidents: float | None = strawberry.field(description="事件.")
+    criminal_cases: float | None = strawberry.field(description="刑事案件.")
+    safety_accidents: float | None = strawberry.field(description="安全事故.")
+    disputes: float | None = strawberry.field(description="矛盾纠纷.")
+    alarms: float | None = strawberry.field(description="报警.")
+    gate_passes: float | None = strawberry.field(description="通行.")
+    false_alarm_rate: float | None = strawberry.field(description="误报率, in percentage points.")
 
 
 @strawberry.input(
     description="Of which incidents; everything given must hold. Places are named by their codes."
 )
 class ClosureFilter:
-    township: str | None = None
-    site: str | None = None
-    category: str | None = None
+    township: str | None = strawberry.field(default=None, description="乡镇街道: where it was reported.")
+    site: str | None = strawberry.field(default=None, description="小区: where it was reported.")
+    category: str | None = strawberry.field(default=None, description="类别: what it was reported as.")
     unit: str | None = strawberry.field(default=None, description="主办: that leads the latest dispatch.")
-    mechanism: JointMechanism | None = None
+    mechanism: JointMechanism | None = strawberry.field(
+        default=None, description="六联: under which the latest dispatch works together."
+    )
 
     def question(self, days: Period, person: Person, now: datetime, as_of: date | None) -> Question:
         """The question of `person` that this is."""

@@ -13,6 +13,7 @@ from api.graphql.context import Info
 from api.graphql.devices import Devices
 from api.graphql.disputes import Disputes
 from api.graphql.figures import AsOf, Figures
+from api.graphql.labels import Labels
 from api.graphql.leads import Leads
 from api.graphql.reads import Reads
 from api.graphql.registers import Registers
@@ -42,8 +43,10 @@ def _reported_at(text: str) -> datetime:
     return require_aware(datetime.fromisoformat(text))
 
 
-@strawberry.type
-class Query(Figures, Sites, Centres, Devices, Alarms, Disputes, Visitors, Leads, Reads, Registers, Audit):
+@strawberry.type(description="What can be asked.")
+class Query(
+    Figures, Sites, Centres, Devices, Alarms, Disputes, Visitors, Leads, Reads, Registers, Audit, Labels
+):
     """What can be asked."""
 
     @strawberry.field(description="One incident as it stands now, or null if there is none that you may see.")

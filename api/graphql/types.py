@@ -2,13 +2,14 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Generic, NewType, Self, TypeVar
 from uuid import UUID
 
 import strawberry
+from strawberry.schema.types.base_scalars import UUIDDefinition
 from strawberry.types.scalar import ScalarDefinition
 
 from api.graphql.context import Info
@@ -38,6 +39,7 @@ def position_of(value: object) -> Position:
 
 
 SCALARS: dict[object, ScalarDefinition] = {
+    UUID: replace(UUIDDefinition, description="An id: 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12."),
     Position: strawberry.scalar(
         name="Position",
         description="A place in the log: 1, 2, 3 .. without gaps; a JSON number below 2^53.",
@@ -89,8 +91,8 @@ class Unit(StrEnum):
 
 @strawberry.input(description="Calendar days in Asia/Shanghai, both included.")
 class Period:
-    from_: date = strawberry.field(name="from")
-    to: date
+    from_: date = strawberry.field(name="from", description="Its first day.")
+    to: date = strawberry.field(description="Its last day.")
 
     def checked(self) -> Self:
         """The period, if it does not end before it begins."""
@@ -112,25 +114,25 @@ class Period:
         return start, end
 
 
-@strawberry.type
+@strawberry.type(description="Where a page of a list ends (Relay).")
 class PageInfo:
-    has_next_page: bool
-    end_cursor: str | None
+    has_next_page: bool = strawberry.field(description="Whether there is more.")
+    end_cursor: str | None = strawberry.field(description="`after` of the next page; null of an empty one.")
 
 
 T = TypeVar("T")
 
 
-@strawberry.type
+@strawberry.type(description="A place in a list (Relay).")
 class Edge(Generic[T]):
-    node: T
-    cursor: str
+    node: T = strawberry.field(description="What stands there.")
+    cursor: str = strawberry.field(description="`after` of a page that begins behind it.")
 
 
 @strawberry.type(description="A page of a list (Relay).")
 class Connection(Generic[T]):
-    edges: list[Edge[T]]
-    page_info: PageInfo
+    edges: list[Edge[T]] = strawberry.field(description="The page, in the order of the list.")
+    page_info: PageInfo = strawberry.field(description="Where the page ends.")
 
     @classmethod
     def of(cls, nodes: "list[tuple[T, str]]", first: int) -> "Connection[T]":
@@ -258,17 +260,17 @@ class IncidentFilter:
 
 @strawberry.type(description="通行: how many passed a gate in a stretch of time.")
 class GateTraffic:
-    start: datetime
-    gate: str
-    decision: Decision
-    passes: int
+    start: datetime = strawberry.field(description="When the stretch begins.")
+    gate: str = strawberry.field(description="The gate's code.")
+    decision: Decision = strawberry.field(description="What came of the passages.")
+    passes: int = strawberry.field(description="How many there were.")
 
 
 @strawberry.type(description="How far a read model has got.")
 class ProjectionStatus:
-    name: str
-    version: int
-    position: Position
+    name: str = strawberry.field(description="As `anju rebuild` knows it.")
+    version: int = strawberry.field(description="Of its tables and its fold.")
+    position: Position = strawberry.field(description="How far of the log it has seen.")
     lag: int = strawberry.field(description="Positions of the log that it has not seen yet.")
     lag_seconds: float = strawberry.field(description="How long the first of them has been waiting.")
     folded: int = strawberry.field(description="Events of its topics that it folded.")
@@ -280,7 +282,7 @@ class ProjectionStatus:
         description="Of its tables, when a rebuild last gave equal ones (`anju rebuild NAME --check`)."
     )
     proved_position: Position | None = strawberry.field(description="Where it stood then.")
-    updated_at: datetime
+    updated_at: datetime = strawberry.field(description="When it last moved.")
 
     @classmethod
     def of(cls, row: Any) -> "ProjectionStatus":
@@ -320,7 +322,7 @@ class DeviceHealth:
 @strawberry.type(description="How the system is.")
 class SystemStatus:
     position: Position = strawberry.field(description="The last position of the log.")
-    projections: list[ProjectionStatus]
+    projections: list[ProjectionStatus] = strawberry.field(description="The read models, each.")
 
     @strawberry.field(description="设备: how many of the devices that you may see are online.")
     async def devices(self, info: Info) -> DeviceHealth:
@@ -342,9 +344,9 @@ class SystemStatus:
 @strawberry.input(description="A gate to be built at a site.")
 class GateInput:
     code: str = strawberry.field(description="Unique within its site.")
-    name: str
-    mode: GateMode
-    direction: Direction
+    name: str = strawberry.field(description="What people call it.")
+    mode: GateMode = strawberry.field(description="Whom it stops.")
+    direction: Direction = strawberry.field(description="Which way people pass it.")
     credentials: list[CredentialKind] = strawberry.field(
         default_factory=lambda: list(BY_CARD), description="By what people can be known at it."
     )

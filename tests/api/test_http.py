@@ -197,7 +197,7 @@ UNANSWERABLE = [
     ("GET", "/static/graphiql/../../../pyproject.toml", 404, "NOT_FOUND"),
     ("POST", "/healthz", 405, "METHOD_NOT_ALLOWED"),
     ("PUT", "/graphql", 405, "METHOD_NOT_ALLOWED"),
-    ("POST", "/graphql", 400, "INVALID"),
+    ("POST", "/graphql", 415, "INVALID"),
 ]
 
 
