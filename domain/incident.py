@@ -11,6 +11,7 @@ from eventsourcing.domain import Aggregate
 from domain import incident_events as events
 from domain.deadlines import DEFAULT_LIMITS, Deadline, Limits, Urgency, without
 from domain.deadlines import passed as passed_deadline
+from domain.details import Details, require_details
 from domain.errors import RuleError
 from domain.incident_events import (
     BEST,
@@ -45,6 +46,10 @@ __all__ = [
     "Leg",
     "Source",
 ]
+
+
+LONGEST_DESCRIPTION = 4000
+"""Characters: as many as Open311 lets the public write."""
 
 
 class Incident(Aggregate):
@@ -110,6 +115,7 @@ class Incident(Aggregate):
         urgency: Urgency = Urgency.NORMAL,
         confidential: bool = False,
         alarm_id: UUID | None = None,
+        details: Details | None = None,
     ) -> None:
         self.occurred_at = occurred_at
         self.source = source
@@ -121,6 +127,7 @@ class Incident(Aggregate):
         self.urgency = urgency
         self.confidential = confidential
         self.alarm_id = alarm_id
+        self.details = details
         self.lead_unit: str | None = None
         self.legs: dict[str, Leg] = {}
         self.handlers: frozenset[str] = frozenset()
@@ -159,6 +166,7 @@ class Incident(Aggregate):
         urgency: Urgency = Urgency.NORMAL,
         confidential: bool = False,
         alarm_id: UUID | None = None,
+        details: Details | None = None,
     ) -> Incident:
         """上报: a new incident at `site`; `occurred_at` is `at` unless the matter happened earlier."""
         happened = require_aware(occurred_at or at)
@@ -174,11 +182,12 @@ class Incident(Aggregate):
             site_id=site.id,
             township=site.township,
             category=require_code(category, "category"),
-            description=require_text(description, "description"),
+            description=require_text(description, "description", LONGEST_DESCRIPTION),
             reporter=reporter and reporter.require("reporter", 200),
             urgency=urgency,
             confidential=confidential,
             alarm_id=alarm_id,
+            details=details and require_details(details),
         )
 
     def accept(self, *, by: Person, at: datetime) -> None:

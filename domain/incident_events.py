@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
 from domain.deadlines import Timed, Urgency
+from domain.details import Details
 from domain.lifecycle import Step
 from domain.mechanisms import JointMechanism
 from domain.personal import Personal
@@ -97,6 +98,7 @@ class Reported(Event, Aggregate.Created):
     """
 
     TOPIC = "incident.reported"
+    class_version = 2
     TO = S.REPORTED
     occurred_at: datetime
     source: Source
@@ -108,6 +110,12 @@ class Reported(Event, Aggregate.Created):
     urgency: Urgency = Urgency.NORMAL
     confidential: bool = False
     alarm_id: UUID | None = None
+    details: Details | None = None
+
+    @staticmethod
+    def upcast_v1_v2(state: dict[str, Any]) -> None:
+        """Version 1 had no room for them."""
+        state["details"] = None
 
 
 class Accepted(Event):
