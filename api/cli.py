@@ -272,6 +272,18 @@ def token(
     typer.echo(load_issuer(settings.data_dir).sign(holder, datetime.now(UTC)))
 
 
+@app.command("open311-key")
+def open311_key(
+    name: Annotated[str, typer.Argument(help="The integrator's: small letters, digits and hyphens.")],
+    *,
+    township: Annotated[str | None, typer.Option(help="Only for this township (its code).")] = None,
+) -> None:
+    """Print a new key with which NAME may bring reports over Open311. It is shown once: only its digest is kept."""
+    from api.open311.keys import make_integrator_key
+
+    typer.echo(make_integrator_key(configured().integrator_keys, name, township))
+
+
 def _site(code: str | None) -> UUID | None:
     return site_id(code) if code else None
 

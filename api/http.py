@@ -16,6 +16,7 @@ from api.audit import routes as audit
 from api.bootstrap import System
 from api.graphql import schema
 from api.metrics import exposition
+from api.open311 import routes as open311
 from api.protection import protect
 from api.reports import routes as reports
 from projections.status import statuses
@@ -40,6 +41,7 @@ def application(system: System) -> FastAPI:
     errors.handle_errors(app)
     schema.mount(app)
     reports.mount(app)
+    open311.mount(app, system)
     app.include_router(audit.router)
     app.include_router(evidence.router)
 

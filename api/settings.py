@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     limits: Path | None = Field(
         None, description="a file with the time limits of this place; see api/limits.py"
     )
+    open311: Path | None = Field(
+        None, description="a file with what the public may report here; see api/open311/city.toml"
+    )
+    open311_keys: Path | None = Field(
+        None, description="the file with the keys of integrators; in the data folder if not given"
+    )
     models_dir: Path | None = Field(None, description="where model files are looked for first")
     log_origin: str = Field(
         "anju.local/log", description="the log's name in its checkpoints: unique, never changed, no spaces"
@@ -130,6 +136,11 @@ class Settings(BaseSettings):
     def keyring(self) -> Path:
         """The file of the vault's master keys: lose it, and nothing that is sealed can be read again."""
         return self.master_keys or self.data_dir / "master-keys"
+
+    @property
+    def integrator_keys(self) -> Path:
+        """The file with the digests of the keys that integrators show."""
+        return self.open311_keys or self.data_dir / "open311-keys.toml"
 
     @property
     def evidence_dir(self) -> Path:

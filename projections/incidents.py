@@ -58,7 +58,7 @@ def _json(rows: Collection[msgspec.Struct]) -> str:
     return msgspec.json.encode(list(rows)).decode()
 
 
-PROJECTION = Projection("incidents", 2, frozenset(event_classes(Incident)), fold, ("incidents", "work"))
+PROJECTION = Projection("incidents", 3, frozenset(event_classes(Incident)), fold, ("incidents", "work"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

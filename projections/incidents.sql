@@ -12,7 +12,7 @@ delete from work where incident_id = any(:ids::uuid[])
 insert into work select * from json_populate_recordset(null::work, :rows::json)
 
 -- name: some
-select case when may then to_jsonb(incidents) else to_jsonb(incidents) - 'description' end::text as row
+select case when may then to_jsonb(incidents) else to_jsonb(incidents) - '{description,details}'::text[] end::text as row
   from incidents
  cross join lateral (select not confidential or :confidential::boolean or legs ?| :units::text[] as may) as reader
  where incident_id = any(:ids::uuid[])
@@ -22,7 +22,7 @@ select case when may then to_jsonb(incidents) else to_jsonb(incidents) - 'descri
 -- name: listed
 -- Its plan must be made for what is asked: then conditions that are not asked for are gone, so is the join unless there are words to
 -- look for, and each order is that of an index; with words, the newest are found in `search`.
-select case when may then to_jsonb(incident) else to_jsonb(incident) - 'description' end::text as row
+select case when may then to_jsonb(incident) else to_jsonb(incident) - '{description,details}'::text[] end::text as row
   from (
 select incidents as incident, may
   from incidents

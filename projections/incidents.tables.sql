@@ -6,6 +6,7 @@ create table incidents (
     category        text not null,
     source          text not null,
     description     text not null,
+    details         jsonb,
     confidential    boolean not null,
     urgency         text not null,
     occurred_at     timestamptz not null,
@@ -36,6 +37,7 @@ create table incidents (
     version         integer not null,
     position        bigint not null
 );
+comment on column incidents.details is 'What the public said beside the description (domain/details.py)';
 comment on column incidents.legs is 'Unit to how far it is with its part, the lead unit and those assisting';
 comment on column incidents.running is 'Name to time of the deadlines that run';
 comment on column incidents.missed is 'Name to time of those that passed and are not made good';

@@ -9,6 +9,7 @@ import msgspec
 
 from domain import incident_events as events
 from domain.deadlines import Timed
+from domain.details import Details
 from domain.incident import IncidentState, Leg
 from domain.ports import Entry
 
@@ -19,7 +20,7 @@ PARKING = "parking"
 class Standing(msgspec.Struct, kw_only=True):
     """A row of `incidents`; the fields are its columns, where they are explained.
 
-    description: None where it is not shown.
+    description, details: None where they are not shown.
     """
 
     incident_id: UUID
@@ -28,6 +29,7 @@ class Standing(msgspec.Struct, kw_only=True):
     category: str
     source: str
     description: str | None = None
+    details: Details | None = None
     confidential: bool
     urgency: str
     occurred_at: datetime
@@ -75,6 +77,7 @@ def reported(entry: Entry) -> Standing:
         category=event.category,
         source=event.source,
         description=event.description,
+        details=event.details,
         confidential=event.confidential,
         urgency=event.urgency,
         occurred_at=event.occurred_at,

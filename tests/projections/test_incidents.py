@@ -79,6 +79,7 @@ def row(aggregate, history, leads):
         category=first.category,
         source=first.source,
         description=first.description,
+        details=first.details,
         confidential=first.confidential,
         urgency=first.urgency,
         occurred_at=first.occurred_at,
