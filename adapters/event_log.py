@@ -5,7 +5,7 @@ What is personal is sealed before it reaches the writer and opened after it was 
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -104,6 +104,15 @@ class PostgresLog:
     async def history(self, aggregate_id: UUID, *, opened: bool = True) -> list[Entry]:
         """See `EventLog.history`. Not `opened`: what is personal stays sealed, and no master key is needed."""
         return await self._entries(await self._fetch(SQL.history.sql, aggregate_id), opened=opened)
+
+    async def histories(
+        self, kind: type[A], ids: Collection[UUID], *, version: int | None = None, opened: bool = True
+    ) -> dict[UUID, list[Entry]]:
+        rows = await self._fetch(SQL.histories.sql, list(ids), category_of(kind), version)
+        found: dict[UUID, list[Entry]] = {}
+        for entry in await self._entries(rows, opened=opened):
+            found.setdefault(entry.event.originator_id, []).append(entry)
+        return found
 
     async def read(
         self,

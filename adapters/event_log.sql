@@ -37,6 +37,13 @@ select topic, originator_version from events where originator_id = $1 order by o
 select notification_id, topic, recorded_at, metadata, state
   from events where originator_id = $1 order by originator_version
 
+-- name: histories
+-- Of several aggregates of one category: $1 their ids, $2 the category, $3 the last version of each or null
+select notification_id, topic, recorded_at, metadata, state
+  from events
+ where originator_id = any($1::uuid[]) and category = $2 and originator_version <= coalesce($3::int, 2147483647)
+ order by originator_id, originator_version
+
 -- name: read
 -- The positions beyond $1 up to $2, every one of them; the state only of the topics $3 (null: of all).
 select notification_id, topic, recorded_at, metadata, case when $3::text[] is null or topic = any($3) then state end as state

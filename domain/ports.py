@@ -9,7 +9,7 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate, CanMutateAggregate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
 A = TypeVar("A", bound=Aggregate)
@@ -77,6 +77,14 @@ class EventLog(Protocol):
 
     async def history(self, aggregate_id: UUID) -> list[Entry]:
         """Every event of one aggregate, in order; empty if there is none."""
+
+    async def histories(
+        self, kind: type[A], ids: Collection[UUID], *, version: int | None = None, opened: bool = True
+    ) -> dict[UUID, list[Entry]]:
+        """The same of each of `ids` that is a `kind`, in one statement; an id without events is left out.
+
+        version: only the first `version` events of each. Not `opened`: what is personal stays sealed.
+        """
 
     async def read(
         self,
