@@ -1,6 +1,6 @@
 """The programme 平安小区: its sites with their gates, measures and every count of their households, and what each township has."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -140,6 +140,11 @@ async def listed(
         first=first,
     )
     return [row async for row in rows]
+
+
+async def some(connection: asyncpg.Connection, scope: Scope, ids: Collection[UUID]) -> dict[UUID, Any]:
+    """Those of the sites `ids` that lie inside `scope`."""
+    return {row["site_id"]: row async for row in SQL.some(connection, **_inside(scope), ids=list(ids))}
 
 
 async def gates(connection: asyncpg.Connection, scope: Scope, site_id: UUID) -> list[Any]:

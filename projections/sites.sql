@@ -41,6 +41,12 @@ select sites.*,
  order by code
  limit :first
 
+-- name: some
+select * from sites
+ where site_id = any(:ids::uuid[])
+   and (:scope_township::text is null or township = :scope_township)
+   and (:scope_site::uuid is null or site_id = :scope_site)
+
 -- name: gates
 select site_gates.*
   from site_gates

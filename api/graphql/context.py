@@ -12,6 +12,7 @@ from strawberry.types import Info as StrawberryInfo
 
 from adapters.database import LOST
 from api.bootstrap import System
+from api.graphql.loaders import Loaders
 from domain import policy
 from domain.commands import Order
 from domain.errors import InvalidError, NotFoundError, UnauthenticatedError, UnavailableError
@@ -31,6 +32,7 @@ class Context(BaseContext):
         super().__init__()
         self.system = system
         self._authorization = authorization
+        self.loaders = Loaders(system.log, self.reading, lambda: self.person)
 
     @property
     def person(self) -> Person:
