@@ -34,8 +34,8 @@ class OrderDirection(StrEnum):
     description="How incidents are listed. Those that are equal go by their ids, those as urgent by their report first."
 )
 class IncidentOrder:
-    field: By
-    direction: OrderDirection
+    field: By = strawberry.field(description="By what.")
+    direction: OrderDirection = strawberry.field(description="Which way.")
 
     def asked(self) -> Order:
         """The order as the read model knows it."""

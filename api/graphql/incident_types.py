@@ -114,7 +114,7 @@ class Part:
     description="事件: something reported to a governance centre, and what became of it. Asked for as of a moment, all of it is of then."
 )
 class Incident:
-    id: UUID
+    id: UUID = strawberry.field(description="By which it is asked for.")
     site_id: UUID = strawberry.field(description="The site where it is.")
     township: str = strawberry.field(description="乡镇街道: the code of its township.")
     category: str = strawberry.field(description="类别: its code.")
