@@ -34,7 +34,7 @@ test: $(DEV) ## style, types, import rules and the whole test suite
 	@echo "==> import rules"
 	@$(BIN)/lint-imports --no-logo
 	@echo "==> tests"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile)
 
 bench: $(DEV) ## every measured comparison in benchmarks/, one after another
 	@failed=; \

@@ -122,10 +122,20 @@ class Limits:
             if limit.days < 0 or limit.hours < 0 or not limit.days + limit.hours:
                 raise InvalidError(f"time limits {self.version}: {limit.step} must take some days or hours")
 
+    @property
+    def rule(self) -> str:
+        """What a deadline says that was computed from them."""
+        return f"limits-{self.version}"
+
     def deadline(
         self, step: str, start: datetime, *, category: str, urgency: Urgency, township: str, of: str = ""
     ) -> Deadline:
         """The deadline of `step` that begins at `start`; it is called `step`, or `step:of`. InvalidError if no limit fits."""
+        limit = self.limit(step, category=category, urgency=urgency, township=township)
+        return Deadline(f"{step}:{of}" if of else step, limit.after(start), self.rule)
+
+    def limit(self, step: str, *, category: str, urgency: Urgency, township: str) -> Limit:
+        """The limit of `step` that fits best; InvalidError if none does."""
         fits = [
             limit
             for limit in self.limits
@@ -138,8 +148,7 @@ class Limits:
             raise InvalidError(
                 f"time limits {self.version} say nothing of {step!r} for {category} in {township}"
             )
-        limit = max(fits, key=lambda one: one.particular)
-        return Deadline(f"{step}:{of}" if of else step, limit.after(start), f"limits-{self.version}")
+        return max(fits, key=lambda one: one.particular)
 
 
 DEFAULT_LIMITS = Limits(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import aiosql
@@ -15,6 +15,7 @@ import asyncpg
 import msgspec
 
 from domain import policy
+from domain.deadlines import Urgency
 from domain.errors import CorruptError
 from domain.incident import Incident
 from domain.model import event_classes
@@ -58,7 +59,7 @@ def _json(rows: Collection[msgspec.Struct]) -> str:
     return msgspec.json.encode(list(rows)).decode()
 
 
-PROJECTION = Projection("incidents", 3, frozenset(event_classes(Incident)), fold, ("incidents", "work"))
+PROJECTION = Projection("incidents", 4, frozenset(event_classes(Incident)), fold, ("incidents", "work"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +92,18 @@ class Reader:
 class IncidentFilter:
     """What to list; None is everything. A time `_from` is inclusive, `_until` exclusive.
 
-    unit: which leads or assists. level: at least this. overdue: a deadline of it ever passed; what is late now is `due_until` now.
-    text: words that all have to stand in its texts.
+    unit: which leads or assists. level: at least this. overdue: a deadline of it ever passed. late_at, in_time_at: what is past due at that
+    moment, and what is not. known_at: what was reported at or before that position of the log. text: words that all have to stand in its
+    texts.
     """
 
     states: Collection[str] | None = None
     site_id: UUID | None = None
     township: str | None = None
-    category: str | None = None
+    categories: Collection[str] | None = None
     urgency: str | None = None
+    source: str | None = None
+    mechanism: str | None = None
     lead_unit: str | None = None
     unit: str | None = None
     level: int | None = None
@@ -117,6 +121,11 @@ class IncidentFilter:
     reported_until: datetime | None = None
     due_from: datetime | None = None
     due_until: datetime | None = None
+    late_at: datetime | None = None
+    in_time_at: datetime | None = None
+    closed_from: datetime | None = None
+    closed_until: datetime | None = None
+    known_at: int | None = None
     text: str | None = None
 
     def values(self) -> dict[str, object]:
@@ -126,23 +135,51 @@ class IncidentFilter:
         wanted = None if text is None else search.words(text)
         return given | {
             "states": None if self.states is None else list(self.states),
+            "categories": None if self.categories is None else list(self.categories),
             "grams": wanted and wanted.grams,
             "patterns": (wanted and wanted.patterns) or None,
         }
 
 
-class Order(StrEnum):
-    """How a list goes: NEWEST report first, LATEST event first, or what is DUE first, and nothing that is not due."""
+class By(StrEnum):
+    """By what a list goes. What is not due is not listed by its due, nor what is not closed by its closing."""
 
-    NEWEST = "NEWEST"
-    LATEST = "LATEST"
-    DUE = "DUE"
+    REPORTED_AT = "REPORTED_AT"
+    LAST_AT = "LAST_AT"
+    DUE_AT = "DUE_AT"
+    CLOSED_AT = "CLOSED_AT"
+    URGENCY = "URGENCY"
 
-    def cursor(self, row: Standing) -> tuple[datetime, UUID]:
+
+URGENCIES = tuple(Urgency)
+"""From the least urgent on."""
+
+
+class Place(NamedTuple):
+    """Where a row stands in a list. rank: of its urgency, from 1, in a list by that."""
+
+    rank: int | None
+    at: datetime
+    incident_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How a list goes; those that are equal go by their ids, and those as urgent by their report first."""
+
+    by: By = By.REPORTED_AT
+    descending: bool = True
+
+    def place(self, row: Standing) -> Place:
         """Where `row` stands in a list of this order; what is after it begins there."""
-        at = {Order.NEWEST: row.reported_at, Order.LATEST: row.last_at, Order.DUE: row.due_at}[self]
-        assert at is not None, "what is not due is not listed by it"
-        return at, row.incident_id
+        rank = URGENCIES.index(Urgency(row.urgency)) + 1 if self.by is By.URGENCY else None
+        at = row.reported_at if rank else getattr(row, self.by.lower())
+        assert at is not None, "what is not due or closed is not listed by it"
+        return Place(rank, at, row.incident_id)
+
+
+NEWEST = Order()
+"""The newest report first."""
 
 
 async def some(connection: asyncpg.Connection, reader: Reader, ids: Collection[UUID]) -> dict[UUID, Standing]:
@@ -163,14 +200,24 @@ async def listed(
     wanted: IncidentFilter,
     *,
     first: int,
-    order: Order = Order.NEWEST,
-    after: tuple[datetime, UUID] | None = None,
+    order: Order = NEWEST,
+    after: Place | None = None,
 ) -> list[Standing]:
-    """At most `first` incidents that `reader` may see, in `order`, beyond the cursor `after`; InvalidError of `wanted.text`."""
-    time, incident = after or (None, None)
-    values = reader.values() | wanted.values()
+    """At most `first` incidents that `reader` may see, in `order`, beyond the place `after`; InvalidError of `wanted.text`."""
+    rank, at, incident = after or (None, None, None)
     async with planned(connection):
-        rows = SQL.listed(connection, **values, order=order, first=first, after_time=time, after_id=incident)
+        rows = SQL.listed(
+            connection,
+            **reader.values(),
+            **wanted.values(),
+            by=order.by,
+            descending=order.descending,
+            urgencies=list(URGENCIES),
+            first=first,
+            after_rank=rank,
+            after_at=at,
+            after_id=incident,
+        )
         return [_row.decode(record["row"]) async for record in rows]
 
 

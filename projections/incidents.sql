@@ -28,17 +28,22 @@ select incidents as incident, may
   from incidents
   left join search using (incident_id)
  cross join lateral (select not confidential or :confidential::boolean or legs ?| :units::text[] as may) as reader
- cross join lateral (select case :order::text
-        when 'DUE' then due_at
-        when 'LATEST' then last_at
-        else case when :grams::tsquery is null then incidents.reported_at else search.reported_at end end as at) as place
+ cross join lateral (select case :by::text when 'URGENCY' then array_position(:urgencies::text[], urgency) end as rank,
+                           case :by
+                           when 'DUE_AT' then due_at
+                           when 'CLOSED_AT' then closed_at
+                           when 'LAST_AT' then last_at
+                           else case when :grams::tsquery is null then incidents.reported_at else search.reported_at end end as at
+                    ) as place
  where (:scope_township::text is null or township = :scope_township)
    and (:scope_site::uuid is null or site_id = :scope_site)
    and (:states::text[] is null or state = any(:states))
    and (:site_id::uuid is null or site_id = :site_id)
    and (:township::text is null or township = :township)
-   and (:category::text is null or category = :category)
+   and (:categories::text[] is null or category = any(:categories))
    and (:urgency::text is null or urgency = :urgency)
+   and (:source::text is null or source = :source)
+   and (:mechanism::text is null or mechanism = :mechanism)
    and (:lead_unit::text is null or lead_unit = :lead_unit)
    and (:unit::text is null or legs ? :unit)
    and (:level::integer is null or level >= :level)
@@ -56,16 +61,26 @@ select incidents as incident, may
    and (:reported_until::timestamptz is null or incidents.reported_at < :reported_until)
    and (:due_from::timestamptz is null or due_at >= :due_from)
    and (:due_until::timestamptz is null or due_at < :due_until)
+   and (:late_at::timestamptz is null or coalesce(due_at <= :late_at, false))
+   and (:in_time_at::timestamptz is null or coalesce(due_at > :in_time_at, true))
+   and (:closed_from::timestamptz is null or closed_at >= :closed_from)
+   and (:closed_until::timestamptz is null or closed_at < :closed_until)
+   and (:known_at::bigint is null or reported_position <= :known_at)
    and (:grams::tsquery is null or (may and grams @@ :grams))
    and (:patterns::text[] is null or text like all(:patterns))
-   and (:order <> 'DUE' or due_at is not null)
-   and (:after_id::uuid is null or case :order
-        when 'DUE' then (at, incident_id) > (:after_time::timestamptz, :after_id)
-        else (at, incident_id) < (:after_time, :after_id) end)
- order by case :order when 'DUE' then at end,
-          case :order when 'DUE' then incident_id end,
-          case :order when 'DUE' then null else at end desc,
-          case :order when 'DUE' then null else incident_id end desc
+   and (:by <> 'DUE_AT' or due_at is not null)
+   and (:by <> 'CLOSED_AT' or closed_at is not null)
+   and (:after_id::uuid is null or case
+        when :by = 'URGENCY' and :descending then (rank, at, incident_id) < (:after_rank::integer, :after_at::timestamptz, :after_id)
+        when :by = 'URGENCY' then (rank, at, incident_id) > (:after_rank, :after_at, :after_id)
+        when :descending then (at, incident_id) < (:after_at, :after_id)
+        else (at, incident_id) > (:after_at, :after_id) end)
+ order by case when not :descending then rank end,
+          case when not :descending then at end,
+          case when not :descending then incident_id end,
+          case when :descending then rank end desc,
+          case when :descending then at end desc,
+          case when :descending then incident_id end desc
  limit :first
        ) as page
 
@@ -79,8 +94,10 @@ select state, count(*) as incidents
    and (:states::text[] is null or state = any(:states))
    and (:site_id::uuid is null or site_id = :site_id)
    and (:township::text is null or township = :township)
-   and (:category::text is null or category = :category)
+   and (:categories::text[] is null or category = any(:categories))
    and (:urgency::text is null or urgency = :urgency)
+   and (:source::text is null or source = :source)
+   and (:mechanism::text is null or mechanism = :mechanism)
    and (:lead_unit::text is null or lead_unit = :lead_unit)
    and (:unit::text is null or legs ? :unit)
    and (:level::integer is null or level >= :level)
@@ -98,6 +115,11 @@ select state, count(*) as incidents
    and (:reported_until::timestamptz is null or incidents.reported_at < :reported_until)
    and (:due_from::timestamptz is null or due_at >= :due_from)
    and (:due_until::timestamptz is null or due_at < :due_until)
+   and (:late_at::timestamptz is null or coalesce(due_at <= :late_at, false))
+   and (:in_time_at::timestamptz is null or coalesce(due_at > :in_time_at, true))
+   and (:closed_from::timestamptz is null or closed_at >= :closed_from)
+   and (:closed_until::timestamptz is null or closed_at < :closed_until)
+   and (:known_at::bigint is null or reported_position <= :known_at)
    and (:grams::tsquery is null or (may and grams @@ :grams))
    and (:patterns::text[] is null or text like all(:patterns))
  group by state

@@ -7,7 +7,9 @@ on conflict (name) do update set topics = excluded.topics where projections.vers
 
 -- name: hold^
 -- The fold's statements are planned for each batch: a general plan would be settled on while a rebuilt table is nearly empty.
-select version, position, set_config('plan_cache_mode', 'force_custom_plan', true) from projections where name = :name for update
+-- Nobody waits for the disk: what a crash takes away, rows and position together, is folded again.
+select version, position, set_config('plan_cache_mode', 'force_custom_plan', true), set_config('synchronous_commit', 'off', true)
+  from projections where name = :name for update
 
 -- name: advance!
 -- Who waits for it is told; nobody waits for one that is being rebuilt.

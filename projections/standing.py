@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -53,12 +54,14 @@ class Standing(msgspec.Struct, kw_only=True):
     merged_into: UUID | None = None
     duplicates: int = 0
     evidence: int = 0
+    mechanism: str | None = None
     dispatched_at: datetime | None = None
     closed_at: datetime | None = None
     last_topic: str
     last_at: datetime
     version: int
     position: int
+    reported_position: int
 
     @property
     def dues(self) -> dict[str, datetime]:
@@ -87,7 +90,17 @@ def reported(entry: Entry) -> Standing:
         last_at=event.timestamp,
         version=event.originator_version,
         position=entry.position,
+        reported_position=entry.position,
     )
+
+
+def stood(entries: Sequence[Entry]) -> Standing:
+    """How it stood after `entries`: all of its events, or the first of them."""
+    first, *rest = entries
+    row = reported(first)
+    for entry in rest:
+        follow(row, entry)
+    return row
 
 
 def follow(row: Standing, entry: Entry) -> None:
@@ -175,6 +188,8 @@ def _note(row: Standing, event: events.Event) -> None:  # noqa: C901, PLR0912  (
             row.duplicates -= 1
         case events.EvidenceAttached():
             row.evidence += 1
+        case events.MechanismTagged():
+            row.mechanism = event.mechanism
 
 
 def _undone(row: Standing, name: str) -> bool:

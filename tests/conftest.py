@@ -29,7 +29,7 @@ from api.settings import Settings
 from api.workers import work
 from domain.site import Site
 
-DIRECTORY = Path(__file__).resolve().parents[1] / ".anju" / "test"
+DIRECTORY = Path(__file__).resolve().parents[1] / ".anju" / "test" / os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
 @pytest.fixture(scope="session")

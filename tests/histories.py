@@ -38,9 +38,8 @@ def reported(number, site, at, *, category="noise", **changed):
         site=site,
         by=person(Role.INTAKE),
         at=at,
-        source=Source.CITIZEN,
         category=category,
-        **({"description": f"incident {number}"} | changed),
+        **({"description": f"incident {number}", "source": Source.CITIZEN} | changed),
     )
 
 

@@ -43,9 +43,9 @@ class AuditEvent:
 
 @strawberry.type(description="A field before and after; null where there was nothing.")
 class AuditChange:
-    field: str
-    before: JSON | None
-    after: JSON | None
+    field: str = strawberry.field(description="Which field of it.")
+    before: JSON | None = strawberry.field(description="Its value at the earlier moment.")
+    after: JSON | None = strawberry.field(description="Its value at the later one.")
 
     @classmethod
     def listed(cls, changed: dict[str, Change]) -> "list[AuditChange]":
@@ -83,7 +83,7 @@ class PastEvent:
 
 @strawberry.type(description="历史: one thing of the log between two moments.")
 class Replayed:
-    id: UUID
+    id: UUID = strawberry.field(description="Of the aggregate.")
     kind: str = strawberry.field(description="What it is, such as incident.")
     version: int = strawberry.field(description="Its version at the later moment.")
     events: list[PastEvent] = strawberry.field(description="Its events between the two.")
@@ -107,17 +107,17 @@ class Replayed:
 
 @strawberry.type(description="验证: what recomputing the hash chain found.")
 class Verification:
-    id: UUID
+    id: UUID = strawberry.field(description="By which it can be asked for again.")
     first: Position = strawberry.field(description="The first position that was to be checked.")
     last: Position = strawberry.field(description="The last one.")
     checked: Position = strawberry.field(description="How many were, by now.")
-    running: bool
+    running: bool = strawberry.field(description="It has not come to its end.")
     holds: bool | None = strawberry.field(description="Null while it runs, and if it could not be finished.")
     position: Position | None = strawberry.field(description="The first that does not hold.")
-    problem: str | None
-    started_by: str
-    started_at: datetime
-    ended_at: datetime | None
+    problem: str | None = strawberry.field(description="What does not hold, or why it could not be finished.")
+    started_by: str = strawberry.field(description="Who asked for it.")
+    started_at: datetime = strawberry.field(description="When it began.")
+    ended_at: datetime | None = strawberry.field(description="When it was over.")
 
     @classmethod
     def of(cls, one: Found) -> Self:
@@ -130,7 +130,7 @@ class Checkpoint:
     size: Position = strawberry.field(description="How many events.")
     root: str = strawberry.field(description="Root of the Merkle tree over them, in hex.")
     last_hash: str = strawberry.field(description="The chain's hash at the last of them, in hex.")
-    made_at: datetime
+    made_at: datetime = strawberry.field(description="When it was made.")
     note: str = strawberry.field(description="The signed note; docs/proof.md says how to check it.")
 
     @classmethod

@@ -16,6 +16,7 @@ from strawberry.types import Info as StrawberryInfo
 from adapters.database import LOST
 from api.audit.record import Recorder, Why
 from api.bootstrap import System
+from api.graphql.loaders import Loaders
 from api.identity import asking, believed
 from domain import policy
 from domain.commands import Order
@@ -52,6 +53,7 @@ class Context(BaseContext):
         self.authorization = authorization
         self._recorder = Recorder(system, why)
         self._loaders: dict[Any, DataLoader[Any, Any]] = {}
+        self.loaders = Loaders(system.log, self.reading, lambda: self.person)
 
     @property
     def person(self) -> Person:

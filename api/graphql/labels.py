@@ -9,6 +9,10 @@ from domain.errors import InvalidError
 
 LABELS: Mapping[str, Mapping[str, str]] = {
     "AgreementForm": {"ORAL": "口头 oral", "WRITTEN": "书面 written"},
+    "AlarmOrder": {
+        "PRIORITY": "按优先级 by priority",
+        "NEWEST": "最新在前 newest first",
+    },
     "AlarmState": {
         "TRIPPED": "触发 tripped",
         "ACKED": "接警 acknowledged",
@@ -24,12 +28,24 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "FLOW": "按办理 of those handled in the period",
         "DUE": "按期限 of those due in the period",
     },
+    "CentreItem": {
+        "RECEPTION_WINDOW": "群众接待窗口 reception window",
+        "MEDIATION_ROOM": "矛盾纠纷调处室 mediation room",
+        "COUNSELLING_ROOM": "心理咨询室 counselling room",
+        "INFORMATION_COMMAND_ROOM": "综合信息指挥室 information and command room",
+        "VIDEO_ROOM": "视频监控研判室 video room",
+        "SIGN": "标牌 sign at the door",
+        "RULES_ON_THE_WALL": "制度上墙 rules on the wall",
+    },
     "CentreState": {
         "FOUNDED": "已设立 founded",
         "ACCEPTED": "已验收 accepted",
         "WITHDRAWN": "已撤销验收 acceptance withdrawn",
     },
-    "Clock": {"WALL": "自然时 every hour", "WORKING": "工作时 office hours of working days"},
+    "Clock": {
+        "WALL": "自然时 every hour",
+        "WORKING": "工作时 office hours of working days",
+    },
     "ClosureCount": {
         "RECEIVED": "受理 received",
         "REJECTED": "不予受理 rejected",
@@ -55,10 +71,14 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "CLOSINGS_REOPENED": "办结后重开 closings that were reopened",
         "REPEATS": "重复 repeats",
     },
-    "Confirmation": {
-        "REQUESTED": "已申请 requested",
-        "CONFIRMED": "已确认 confirmed",
-        "REFUSED": "不予确认 refused",
+    "ConsentPurpose": {
+        "FACE_ACCESS": "人脸通行 passing by face",
+        "PLATE_ACCESS": "车牌通行 passing by plate",
+    },
+    "ConsentState": {
+        "GIVEN": "已同意 given",
+        "EXPIRED": "已过期 expired",
+        "WITHDRAWN": "已撤回 withdrawn",
     },
     "Count": {
         "INCIDENTS": "事件 incidents",
@@ -68,12 +88,25 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "ALARMS": "报警 alarms",
         "GATE_PASSES": "通行 gate passes",
     },
+    "CredentialGround": {
+        "LOST": "挂失 lost",
+        "ASKED_FOR": "本人申请 asked for by its holder",
+        "MOVED_OUT": "迁出 moved out",
+        "MISUSED": "冒用 misused",
+        "REGISTERED_IN_ERROR": "登记有误 registered in error",
+    },
     "CredentialKind": {
         "FACE": "人脸 face",
         "PLATE": "车牌 plate",
         "CARD": "门卡 card",
         "CODE": "访客码 code of a visitor",
         "NONE": "无 nothing",
+    },
+    "CredentialState": {
+        "ACTIVE": "有效 active",
+        "SUSPENDED": "停用 suspended",
+        "REVOKED": "已注销 revoked",
+        "EXPIRED": "已过期 expired",
     },
     "Decision": {
         "OPENED": "放行 opened",
@@ -87,6 +120,16 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "BARRIER": "道闸 barrier",
         "ZONE": "防区 zone of a perimeter",
     },
+    "DeviceProtocol": {
+        "GAT1400": "公安视频图像信息应用系统 GA/T 1400",
+        "GB28181": "安防视频联网 GB/T 28181",
+        "ONVIF": "开放网络视频接口 ONVIF",
+        "HIKVISION": "海康威视 Hikvision ISAPI",
+        "DAHUA": "大华 Dahua HTTP API",
+        "FRIGATE": "录像分析 Frigate",
+        "SIA_DC09": "报警传输 SIA DC-09",
+        "MODBUS": "现场总线 Modbus",
+    },
     "DeviceState": {
         "REGISTERED": "已登记 registered",
         "ONLINE": "在线 online",
@@ -95,6 +138,16 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "RETIRED": "报废 retired",
     },
     "Direction": {"IN": "进 in", "OUT": "出 out"},
+    "DisputeOrder": {
+        "NEWEST": "最新在前 newest first",
+        "DUE": "按期限 by due time",
+    },
+    "DisputeRoute": {
+        "LITIGATION": "诉讼 litigation",
+        "ARBITRATION": "仲裁 arbitration",
+        "ADMINISTRATIVE": "行政 administrative",
+        "ENFORCEMENT": "强制执行 enforcement",
+    },
     "DisputeState": {
         "REGISTERED": "登记 registered",
         "ACCEPTED": "受理 accepted",
@@ -142,6 +195,13 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "UNIT": "单位 unit",
         "MECHANISM": "六联机制 joint mechanism",
     },
+    "IncidentOrderField": {
+        "REPORTED_AT": "上报时间 time of the report",
+        "LAST_AT": "最近办理 time of the latest event",
+        "DUE_AT": "期限 due time",
+        "CLOSED_AT": "办结时间 time of the closing",
+        "URGENCY": "紧急程度 urgency",
+    },
     "IncidentState": {
         "REPORTED": "已上报 reported",
         "REJECTED": "不予受理 rejected",
@@ -157,6 +217,19 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "REOPENED": "重开 reopened",
         "ARCHIVED": "归档 archived",
     },
+    "InquiryRecords": {
+        "PASSES": "通行记录 passes",
+        "IMAGES": "图像 images",
+        "VISITORS": "访客 visitors",
+        "CREDENTIALS": "凭证 credentials",
+    },
+    "InquiryState": {
+        "REQUESTED": "申请 requested",
+        "APPROVED": "批准 approved",
+        "REFUSED": "不予批准 refused",
+        "EXPIRED": "已过期 expired",
+        "CLOSED": "已结束 closed",
+    },
     "JointMechanism": {
         "DISPUTE_MEDIATION": "矛盾纠纷联调 disputes are mediated together",
         "PUBLIC_SECURITY": "社会治安联防 public security is kept together",
@@ -171,7 +244,11 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "REJECTED": "已排除 rejected",
         "EXPIRED": "已过期 expired",
     },
-    "Leg": {"DISPATCHED": "已交办 dispatched", "SIGNED": "已签收 signed", "DONE": "已完成 done"},
+    "Leg": {
+        "DISPATCHED": "已交办 dispatched",
+        "SIGNED": "已签收 signed",
+        "DONE": "已完成 done",
+    },
     "Measure": {
         "FACE_CAPTURE": "人脸抓拍 face capture",
         "VEHICLE_CAPTURE": "车辆抓拍 vehicle capture",
@@ -186,13 +263,34 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "INTEREST": "利害关系 interest in the outcome",
         "PARTIALITY": "有失公正 partiality",
     },
-    "Requester": {"HOST": "住户 host", "VISITOR": "访客 visitor"},
-    "Route": {
-        "LITIGATION": "诉讼 litigation",
-        "ARBITRATION": "仲裁 arbitration",
-        "ADMINISTRATIVE": "行政 administrative",
-        "ENFORCEMENT": "强制执行 enforcement",
+    "OrderDirection": {
+        "ASC": "升序 ascending",
+        "DESC": "降序 descending",
     },
+    "Presence": {
+        "ON_SITE": "在场 on site",
+        "EXPECTED": "待访 expected",
+    },
+    "ReadKind": {
+        "INQUIRY": "查询 by an inquiry",
+        "LEAD": "研判 by reviewing a lead",
+        "ROLE": "职务 by a role",
+    },
+    "RefusalGround": {
+        "NOT_EXPECTED": "未预约 not expected",
+        "HOST_DECLINED": "住户拒绝 declined by the host",
+        "CREDENTIAL_NOT_GOOD": "凭证无效 credential not good",
+        "CLOSED": "已关闭 closed",
+        "SAFETY": "安全原因 for safety",
+    },
+    "ReleaseGround": {
+        "RESIDENT_KNOWN": "熟识居民 resident known to the guard",
+        "HOST_CONFIRMED": "住户确认 confirmed by the host",
+        "CREDENTIAL_CHECKED": "凭证已核 credential checked",
+        "SERVICE": "快递维修 deliveries and repairs",
+        "EMERGENCY": "紧急情况 emergency",
+    },
+    "Requester": {"HOST": "住户 host", "VISITOR": "访客 visitor"},
     "SiteState": {
         "PLANNED": "规划 planned",
         "UNDER_CONSTRUCTION": "在建 under construction",
@@ -208,7 +306,11 @@ LABELS: Mapping[str, Mapping[str, str]] = {
     },
     "Trigger": {"SENSOR": "探测器 sensor", "VIDEO": "视频 video"},
     "Unit": {"HOUR": "小时 hour", "DAY": "日 day"},
-    "Urgency": {"NORMAL": "一般 normal", "URGENT": "紧急 urgent", "EMERGENCY": "特急 emergency"},
+    "Urgency": {
+        "NORMAL": "一般 normal",
+        "URGENT": "紧急 urgent",
+        "EMERGENCY": "特急 emergency",
+    },
     "VisitorState": {
         "REQUESTED": "预约 requested",
         "APPROVED": "授权 approved",
@@ -220,6 +322,14 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "REVOKED": "已撤销 revoked",
         "NO_SHOW": "未到 no show",
         "OVERSTAY": "超时未离 overstayed",
+    },
+    "WatchKind": {"FACE": "人脸 face", "PLATE": "车牌 plate"},
+    "WatchState": {
+        "REQUESTED": "申请 requested",
+        "ACTIVE": "布控中 active",
+        "REFUSED": "不予批准 refused",
+        "EXPIRED": "已过期 expired",
+        "CLOSED": "已撤控 closed",
     },
 }
 """By the enum's name and the value's, as GraphQL shows them: the Chinese word, a space, the English words."""

@@ -13,18 +13,12 @@ from strawberry.schema.types.base_scalars import UUIDDefinition
 from strawberry.types.scalar import ScalarDefinition
 
 from api.graphql.context import Info
-from domain import incident, personal
+from domain import personal
 from domain.access import Decision
 from domain.credentials import CredentialKind
-from domain.deadlines import Urgency
 from domain.errors import InvalidError
-from domain.incident import IncidentState, Source
-from domain.model import EVENTS
-from domain.ports import Entry
-from domain.reading import Shown
 from domain.site import BY_CARD, Direction, Gate, GateMode
 from projections import devices, period
-from projections.standing import Standing
 
 Position = NewType("Position", int)
 """A place in the log; beyond 32 bits in a large district, so not GraphQL's Int."""
@@ -146,33 +140,6 @@ class Connection(Generic[T]):
         )
 
 
-@strawberry.type(description="One event in the history of a case, as it stands in the log.")
-class TimelineEntry:
-    position: Position = strawberry.field(description="Its place in the log.")
-    version: int = strawberry.field(description="The version of the case after it.")
-    topic: str
-    actor: str = strawberry.field(description="The person or device behind it.")
-    occurred_at: datetime = strawberry.field(description="When it happened.")
-    recorded_at: datetime = strawberry.field(description="When it was written to the log.")
-    state: IncidentState | None = strawberry.field(
-        description="The state it led to; null if it stayed as it was."
-    )
-
-    @classmethod
-    def of(cls, entry: Entry) -> Self:
-        """The entry of the log, as it is shown."""
-        event = entry.event
-        return cls(
-            position=Position(entry.position),
-            version=event.originator_version,
-            topic=event.TOPIC,
-            actor=event.actor,
-            occurred_at=event.timestamp,
-            recorded_at=entry.recorded_at,
-            state=getattr(EVENTS[event.TOPIC], "TO", None),
-        )
-
-
 @strawberry.type(description="Personal text, kept under the key of a scope.")
 class Personal:
     scope: str = strawberry.field(description="Whose key it is kept under: what a privacy officer destroys.")
@@ -188,74 +155,6 @@ class Personal:
     def maybe(cls, value: personal.Personal | None) -> Self | None:
         """The same of what may be missing."""
         return None if value is None else cls.of(value)
-
-
-@strawberry.type(description="事件: something reported to a governance centre, and what became of it.")
-class Incident:
-    id: UUID
-    site_id: UUID
-    township: str
-    category: str
-    source: Source
-    description: str | None = strawberry.field(
-        description="Null if it is confidential 保密 and you may not see it."
-    )
-    state: IncidentState
-    urgency: Urgency
-    lead_unit: str | None = strawberry.field(description="主办: the unit that answers for it.")
-    round: int = strawberry.field(
-        description="1, and one more for every failed verification 返工 and every reopening 重开."
-    )
-    occurred_at: datetime
-    reported_at: datetime
-    dispatched_at: datetime | None
-    closed_at: datetime | None
-    version: int = strawberry.field(description="Pass it as `expectedVersion` to change what you have seen.")
-    position: Position = strawberry.field(description="The log position of its latest event.")
-
-    @strawberry.field(description="Every event of its history, oldest first.")
-    async def timeline(self, info: Info) -> list[TimelineEntry]:
-        return [TimelineEntry.of(entry) for entry in await info.context.system.log.history(self.id)]
-
-    @strawberry.field(
-        description="Who reported it and how to reach them, read from the log; null if they did not say."
-    )
-    async def reporter(self, info: Info) -> Personal | None:
-        info.context.allow("read.reporter")
-        await info.context.record_read(Shown.REPORTER, [self.id], place=self, fields=["reporter"])
-        return Personal.maybe((await info.context.system.log.load(incident.Incident, self.id)).reporter)
-
-    @classmethod
-    def of(cls, row: Standing) -> Self:
-        """A row of the read model."""
-        return cls(
-            id=row.incident_id,
-            site_id=row.site_id,
-            township=row.township,
-            category=row.category,
-            source=Source(row.source),
-            description=row.description,
-            state=IncidentState(row.state),
-            urgency=Urgency(row.urgency),
-            lead_unit=row.lead_unit,
-            round=row.round,
-            occurred_at=row.occurred_at,
-            reported_at=row.reported_at,
-            dispatched_at=row.dispatched_at,
-            closed_at=row.closed_at,
-            version=row.version,
-            position=Position(row.position),
-        )
-
-
-@strawberry.input(description="Everything given must hold.")
-class IncidentFilter:
-    state: IncidentState | None = None
-    site: str | None = strawberry.field(default=None, description="The site's code.")
-    township: str | None = strawberry.field(default=None, description="The township's code.")
-    category: str | None = None
-    reported_from: datetime | None = strawberry.field(default=None, description="Included.")
-    reported_until: datetime | None = strawberry.field(default=None, description="Not included.")
 
 
 @strawberry.type(description="通行: how many passed a gate in a stretch of time.")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain.errors import CorruptError, InvalidError
 from domain.personal import Personal, of_subject
 from projections import incidents, search
-from projections.incidents import IncidentFilter, Order, Reader, listed
+from projections.incidents import NEWEST, By, IncidentFilter, Order, Reader, listed
 from projections.search import LONGEST, PROJECTION, folded, grams, words
 
 STAFF = Reader(confidential=True)
@@ -130,10 +130,10 @@ async def test_search_is_a_filter_like_the_others_and_goes_in_every_order(pool, 
     assert await found(pool, "噪", states=["CLOSED"]) == []
     async with pool.acquire() as connection:
         wanted = IncidentFilter(text="噪")
-        rows = await listed(connection, STAFF, wanted, first=9, order=Order.LATEST)
+        rows = await listed(connection, STAFF, wanted, first=9, order=Order(By.LAST_AT))
         assert [row.incident_id.int for row in rows] == [1, 0]
         (page,) = await listed(connection, STAFF, wanted, first=1)
-        (rest,) = await listed(connection, STAFF, wanted, first=9, after=Order.NEWEST.cursor(page))
+        (rest,) = await listed(connection, STAFF, wanted, first=9, after=NEWEST.place(page))
         assert (page.incident_id.int, rest.incident_id.int) == (1, 0)
         assert await incidents.counted(connection, STAFF, wanted) == {"REPORTED": 2}
 
