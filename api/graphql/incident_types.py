@@ -7,6 +7,7 @@ from uuid import UUID
 import strawberry
 
 from api.graphql.context import Info
+from api.graphql.details import Details
 from api.graphql.sites import Site, site_by_id
 from api.graphql.types import Personal, Position
 from domain import incident_events as events
@@ -254,6 +255,13 @@ class Incident:
             InvalidError
         ):  # the same version with other limits: somebody changed the file and not the version
             return None
+
+    @strawberry.field(
+        description="补充信息: what was said with the report beside its description; null if nothing was, or if it is confidential 保密 "
+        "and you may not see it."
+    )
+    def details(self) -> Details | None:
+        return None if self.row.details is None else Details.of(self.row.details)
 
     @classmethod
     def of(cls, row: Standing) -> Self:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 from georeport import GeoReport
-from given import build_site, order, report, until
+from given import build_site, order, person, report, until
 
 from api.http import application
 from api.open311.city import OURS, read_city
@@ -201,6 +201,21 @@ async def test_a_report_becomes_an_incident_by_the_integrator_s_account(running,
     )
     (entry,) = await log.history(created)
     assert entry.event.actor == "open311:street-app"
+
+
+async def test_whoever_works_on_it_reads_where_exactly_and_what_was_answered(working, log, site, post, asker):
+    created = id_of(
+        await post(address_string="润锦苑3幢501", lat="27.77", long="120.64", **{"attribute[source]": "钻头"})
+    )
+    query = "query($id: UUID!) { incident(id: $id) { details { place latitude longitude mediaUrl answers { code values } } } }"
+    found = await asker.data(query, person(Role.UNIT_HANDLER), id=str(created))
+    assert found["details"] == {
+        "place": "润锦苑3幢501",
+        "latitude": 27.77,
+        "longitude": 120.64,
+        "mediaUrl": None,
+        "answers": [{"code": "source", "values": ["钻头"]}],
+    }
 
 
 async def test_who_reported_it_is_sealed_in_the_log_and_in_no_read_model(working, log, site, post, get, pool):

@@ -13,6 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from domain import incident_events as events
+from domain.details import Details
 from domain.incident import IncidentState
 from domain.people import CITY, Role, Scope
 from projections.incidents import (
@@ -393,7 +394,7 @@ async def test_a_scope_shows_its_own_and_nothing_else(pool, board):
 
 
 async def test_what_a_confidential_incident_says_is_shown_to_its_units_and_to_the_centre(pool):
-    secret = made.reported(1, confidential=True, description="举报")
+    secret = made.reported(1, confidential=True, description="举报", details=Details("3幢501"))
     secret.accept(by=made.INTAKE, at=NOW)
     secret.dispatch(by=made.DISPATCHER, at=NOW, lead_unit=made.UNIT, assisting=[made.WATER])
     await fold_in_pieces(Random(0), PROJECTION, pool, entries_of([request(secret, 0)]))
@@ -411,7 +412,7 @@ async def test_what_a_confidential_incident_says_is_shown_to_its_units_and_to_th
     }
     async with pool.acquire() as connection:
         row = await one(connection, Reader.of(person(Role.ADMIN)), secret.id)
-    assert (row.state, row.confidential, row.description) == ("DISPATCHED", True, None)
+    assert (row.state, row.confidential, row.description, row.details) == ("DISPATCHED", True, None, None)
 
 
 async def test_an_incident_reported_while_somebody_pages_neither_repeats_nor_hides_another(log, pool, site):
