@@ -179,7 +179,7 @@ async def test_whoever_has_not_the_right_is_refused_and_told_which_roles_have_it
 async def test_pages_follow_each_other_to_the_end_without_a_gap_or_a_repeat(asker, district):
     for name, (fields, role, _) in LISTS.items():
         asked, whole = question(name, fields), person(role)
-        everything = [edge["node"] for edge in (await asker.data(asked, whole, first=500))["edges"]]
+        everything = [edge["node"] for edge in (await asker.data(asked, whole, first=2 * ROWS))["edges"]]
         found, after, more = [], None, True
         while more:
             page = await asker.data(asked, whole, first=17, after=after)
