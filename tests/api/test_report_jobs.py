@@ -357,7 +357,10 @@ async def connected(asker, path):
     return reader, writer
 
 
-async def test_for_a_caller_who_hangs_up_nothing_is_counted_any_further(running, served, database_url):
+async def test_for_a_caller_who_hangs_up_nothing_is_counted_any_further(
+    running, served, database_url, monkeypatch
+):
+    monkeypatch.setattr(routes, "PATIENCE", 60.0)
     async with stuck(database_url):
         for name in ("closure.csv", "closure.xlsx"):
             _, writer = await connected(served, f"/api/reports/{name}?from=2018-11-01&to=2018-11-30")
