@@ -21,6 +21,7 @@ from api.closure_feed import ClosureFeed
 from api.feed import Feed
 from api.limits import read_limits
 from api.oidc import Provider, provider
+from api.reports.jobs import Jobs, reporting
 from api.settings import Settings
 from api.tokens import Issuer, load_issuer
 from domain.checkpoint import PublicKey
@@ -54,6 +55,7 @@ class System:
     feed: Feed
     closure_feed: ClosureFeed
     digests: Digests
+    reports: Jobs
     limits: Limits = DEFAULT_LIMITS
     now: Clock = wall_clock
     provider: Provider | None = None
@@ -104,6 +106,7 @@ async def system(
             issuer=issuer,
             provider=await stack.enter_async_context(provider(settings)),
             digests=digests,
+            reports=await stack.enter_async_context(reporting(pool, settings.reports_dir, now)),
             evidence=EvidenceStore(settings.evidence_dir),
             feed=await stack.enter_async_context(Feed(log, tail)),
             closure_feed=await stack.enter_async_context(ClosureFeed(pool, tail, now)),

@@ -32,9 +32,12 @@ def protect(app: FastAPI, settings: Settings) -> None:
         stack = CORSMiddleware(
             stack,
             allow_origins=settings.origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "If-Match"],
-            expose_headers=["RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate"],
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "Prefer"],
+            expose_headers=[
+                *("RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate"),
+                *("Content-Disposition", "ETag", "Location", "Preference-Applied"),
+            ],
         )
     # Outside of everything, also of what answers to our own errors: Starlette puts that outside of its middleware.
     app.middleware_stack = SecurityHeaders(stack)

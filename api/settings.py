@@ -148,6 +148,11 @@ class Settings(BaseSettings):
         return self.data_dir / "evidence"
 
     @property
+    def reports_dir(self) -> Path:
+        """Where reports that are asked for over HTTP are written until they are fetched; empty when nothing runs."""
+        return self.data_dir / "reports"
+
+    @property
     def digest_key(self) -> Path:
         """The file of the key that plates, cards and codes are compared by; kept and shared as the master keys are."""
         return self.keyring.with_name("digest-key")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from domain.lifecycle import YEARS
 from domain.observation import require_code
 from domain.people import CITY, Scope
 from domain.site import site_id
-from projections.period import Grain, Period
+from projections.period import Grain, Period, midnight
 
 
 class Name(StrEnum):
@@ -62,6 +62,12 @@ class Asked:
     as_of: date | None = None
     by: Grain | None = None
     group: str | None = None
+
+    @property
+    def ends(self) -> datetime:
+        """After this, nothing counts: the period is over, or the as-of day."""
+        ends = [self.period.over] + ([] if self.as_of is None else [midnight(self.as_of + timedelta(days=1))])
+        return min(ends)
 
     def place(self) -> dict[str, Any]:
         """What every question about figures has."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import Any
@@ -16,7 +15,7 @@ from api.reports.produce import paged
 from domain.errors import InvalidError, NotFoundError
 from domain.people import CITY
 from projections import runner, sites
-from projections.period import Period, midnight
+from projections.period import Period
 from projections.report import Chart, Column, Kind, Report, Row, Section
 
 MOST_STRETCHES = 4_000
@@ -38,7 +37,9 @@ _COMMON = {
 
 _Figure = Callable[[asyncpg.Connection, Asked], Awaitable[Any]]
 _Parts = Callable[[asyncpg.Connection, Asked], Awaitable[Mapping[str | None, Any]]]
-_Buckets = Callable[[asyncpg.Connection, Asked], Awaitable[list[Bucket]]]
+Counted = Callable[[float], None]
+"""Told what share of the counting is done, 0 to 1."""
+_Buckets = Callable[[asyncpg.Connection, Asked, Counted], Awaitable[list[Bucket]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +66,15 @@ class Source:
     traced: tuple[str, ...] = ()
 
 
-async def build(connection: asyncpg.Connection, source: Source, asked: Asked) -> Report:
+async def build(
+    connection: asyncpg.Connection, source: Source, asked: Asked, counted: Counted = lambda _share: None
+) -> Report:
     """The report, counted in the connection's transaction.
 
-    InvalidError if something is asked that this report does not know; NotFoundError if there is no such site.
+    What is asked is known to the report: `asked.require_known`. InvalidError if it gives too many rows; NotFoundError if there is no
+    such site.
     """
-    codes = await _codes(connection, source, asked)
+    codes = await _codes(connection, asked)
     period = asked.period
     now, year_before, before = [
         await source.figure(connection, replace(asked, period=each))
@@ -79,7 +83,7 @@ async def build(connection: asyncpg.Connection, source: Source, asked: Asked) ->
     sections = compared(source.measures, Compared(now, year_before, before))
     chart = None
     if asked.by or asked.group:
-        buckets = _ordered(await source.buckets(connection, asked), codes)
+        buckets = _ordered(await source.buckets(connection, asked, counted), codes)
         sections.append(series(source.parts, buckets, asked.group))
         chart = _chart(source, asked)
     return await _report(connection, source, asked, tuple(sections), chart)
@@ -87,7 +91,7 @@ async def build(connection: asyncpg.Connection, source: Source, asked: Asked) ->
 
 async def trace(connection: asyncpg.Connection, source: Source, asked: Asked, count: str) -> Report:
     """What `count` was counted from, read while it is written. Errors as `build`."""
-    await _codes(connection, source, asked)
+    await _codes(connection, asked)
     if source.lineage is None or count not in source.counts:
         known = ", ".join(source.counts) or "nothing"
         raise InvalidError(f"the report {asked.name} has no lineage of {count!r}, but of {known}")
@@ -121,14 +125,11 @@ async def _report(
     sections: tuple[Section, ...],
     chart: Chart | None,
 ) -> Report:
-    ends = [asked.period.over, asked.now]
-    if asked.as_of:
-        ends.append(midnight(asked.as_of + timedelta(days=1)))
     return Report(
         name=asked.name,
         title=source.title,
         period=asked.period,
-        cut_off=min(ends),
+        cut_off=min(asked.ends, asked.now),
         as_of=asked.as_of,
         position=min([await runner.SQL.position(connection, name=name) or 0 for name in source.reads]),
         scope=asked.where.given() | ({} if asked.scope == CITY else {"inside": str(asked.scope)}),
@@ -139,9 +140,8 @@ async def _report(
     )
 
 
-async def _codes(connection: asyncpg.Connection, source: Source, asked: Asked) -> Mapping[UUID, str]:
-    """The code of each site inside the scope, once what is asked has been found to be possible."""
-    asked.require_known(source.narrows, source.groups)
+async def _codes(connection: asyncpg.Connection, asked: Asked) -> Mapping[UUID, str]:
+    """The code of each site inside the scope. NotFoundError if the site that is asked for is none of them."""
     rows = await sites.listed(connection, asked.scope, sites.SiteFilter(), first=EVERYTHING, after=None)
     codes = {row["site_id"]: row["code"] for row in rows}
     if asked.where.site is not None and asked.where.site_id not in codes:
@@ -177,11 +177,15 @@ def _chart(source: Source, asked: Asked) -> Chart:
 def apart(figure: _Figure, parts: _Parts, empty: object) -> _Buckets:
     """Buckets, each counted by a question of its own; a part that had nothing in a stretch of time is `empty`."""
 
-    async def buckets(connection: asyncpg.Connection, asked: Asked) -> list[Bucket]:
+    async def buckets(connection: asyncpg.Connection, asked: Asked, counted: Counted) -> list[Bucket]:
         questions = [replace(asked, period=period) for period in stretches(asked)]
-        if asked.group is None:
-            return [(each.period, None, await figure(connection, each)) for each in questions]
-        found = {each.period: await parts(connection, each) for each in questions}
+        found: dict[Period, Mapping[str | None, Any]] = {}
+        for done, each in enumerate(questions):
+            counted(done / len(questions))
+            if asked.group is None:
+                found[each.period] = {None: await figure(connection, each)}
+            else:
+                found[each.period] = await parts(connection, each)
         return filled(found, empty)
 
     return buckets

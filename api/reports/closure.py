@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from api.reports.asked import Asked
-from api.reports.build import PAGE, Source, stretches
+from api.reports.build import PAGE, Counted, Source, stretches
 from api.reports.measures import Bucket, Measure, count, rate
 from projections import closure_figures
 from projections.closure_figures import DEFINITIONS, Closure, Group, Question, Times
@@ -118,7 +118,7 @@ _TIMES = {
 }
 
 
-async def _buckets(connection: asyncpg.Connection, asked: Asked) -> list[Bucket]:
+async def _buckets(connection: asyncpg.Connection, asked: Asked, _counted: Counted) -> list[Bucket]:
     stretches(asked)  # not too many
     group = None if asked.group is None else Group(asked.group)
     found = await closure_figures.series(connection, _question(asked), asked.by, group)

@@ -1,27 +1,35 @@
-"""GET /api/reports/NAME.FORMAT: the reports for programs and browsers, as far as the person asking may see."""
+"""GET /api/reports/NAME.FORMAT: the reports for programs and browsers, as far as the person asking may see.
 
-from collections.abc import Iterator
-from datetime import date
-from tempfile import TemporaryFile
-from typing import IO, Annotated
+A short one is sent whole. A long one is sent while it is written, if its format can be (CSV and JSON). What cannot be sent within
+PATIENCE, or is asked for with `Prefer: respond-async`, is a job: see job_routes.
+"""
 
-from fastapi import FastAPI, Path, Query, Request
-from fastapi.responses import StreamingResponse
+import asyncio
+from datetime import date, datetime
+from typing import Annotated
+
+from fastapi import FastAPI, Header, Path, Query, Request
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.bootstrap import System
+from api.graphql.context import context_getter
 from api.identity import Asking
-from api.reports import sources
+from api.reports import job_routes, sources
+from api.reports.answers import accepted, permit, sent
 from api.reports.asked import Asked, Name, Where
-from api.reports.files import MEDIA, Format, write
-from api.reports.produce import produce
-from domain import policy
+from api.reports.files import MEDIA, Format
+from api.reports.jobs import Job, Jobs, UnchangedError, Wanted
 from domain.errors import NotFoundError
 from domain.mechanisms import JointMechanism
 from domain.people import Person
 from projections.period import Grain, Period
 
-_CHUNK = 1 << 16
+PATIENCE = 10.0
+"""Seconds after which the answer is that it goes on."""
+STREAMED = 1 << 20
+"""Bytes: a longer report is sent from when so much is written, a shorter one when it is whole, with its length."""
+_HUNG_UP = 499
+_JSON = "application/json"
 _BASE = "/api/reports"
 
 
@@ -41,11 +49,35 @@ class Parameters(BaseModel):
     by: Grain | None = Field(None, description="A row for each of these.")
     group: str | None = Field(None, description="A row for each TOWNSHIP, SITE, CATEGORY, UNIT, ..")
     lineage: str | None = Field(None, description="List what this count was counted from.")
+    after_position: int | None = Field(
+        None, ge=0, description="Wait until this position of the log is counted: what a command answered."
+    )
     bom: bool = Field(False, description="Begin CSV so that spreadsheets read it as UTF-8.")
+
+    def wanted(self, name: Name, how: Format, person: Person, now: datetime) -> Wanted:
+        """The report that is asked for, as far as this person may see."""
+        asked = Asked(
+            name=name,
+            period=Period(self.from_, self.to),
+            now=now,
+            scope=person.scope,
+            where=Where(
+                township=self.township,
+                site=self.site,
+                category=self.category,
+                unit=self.unit,
+                mechanism=self.mechanism,
+            ),
+            as_of=self.as_of,
+            by=self.by,
+            group=self.group,
+        )
+        return Wanted(asked=asked, how=how, lineage=self.lineage, bom=self.bom)
 
 
 def mount(app: FastAPI) -> None:
     """Serve the reports."""
+    app.include_router(job_routes.router)
     names = [name.value for name in Name]
     formats = [how.value for how in MEDIA]
 
@@ -54,62 +86,89 @@ def mount(app: FastAPI) -> None:
         tags=["reports"],
         summary="The figures of a period, with their definitions",
         response_class=StreamingResponse,
-        responses={200: {"content": {media.split(";")[0]: {} for media in MEDIA.values()}}},
+        responses={
+            200: {"content": {media.split(";")[0]: {} for media in MEDIA.values()}},
+            202: {"description": "It takes longer: look where Location says", "content": {_JSON: {}}},
+            304: {"description": "It is what If-None-Match names"},
+        },
     )
     async def report(
         request: Request,
+        *,
         report: Annotated[str, Path(json_schema_extra={"enum": names})],
         how: Annotated[str, Path(json_schema_extra={"enum": formats})],
         parameters: Annotated[Parameters, Query()],
         person: Asking,
-    ) -> StreamingResponse:
+        prefer: Annotated[list[str], Header(description="`respond-async`: answer 202 at once.")] = [],  # noqa: B006  (FastAPI copies it)
+        if_none_match: Annotated[list[str], Header(description="ETags of reports that you have.")] = [],  # noqa: B006
+    ) -> Response:
         if report not in names or how not in formats:
             raise NotFoundError(
                 f"there is no {report}.{how}: the reports are {', '.join(names)}, as {', '.join(formats)}"
             )
-        return await _answer(request.app.state.system, person, Name(report), Format(how), parameters)
+        permit(person, parameters.lineage)
+        context = await context_getter(request)
+        wanted = parameters.wanted(Name(report), Format(how), person, context.system.now())
+        sources.require_known(wanted.asked)
+        waits = [
+            context.caught_up(projection, parameters.after_position)
+            for projection in sources.reads(wanted.asked.name)
+        ]
+        await asyncio.gather(*waits)
+        jobs = context.system.reports
+        if "respond-async" in {each.lower() for each in _listed(prefer)}:
+            job = jobs.start(person, wanted)
+            jobs.keep(job)
+            return accepted(job, preferred=True)
+        return await _answer(request, jobs, jobs.start(person, wanted, _listed(if_none_match)))
 
 
-async def _answer(
-    system: System, person: Person, name: Name, how: Format, given: Parameters
-) -> StreamingResponse:
-    policy.require(person, "read.figures")
-    if given.lineage is not None:
-        policy.require(person, "read.incidents")  # it names them
-    asked = Asked(
-        name=name,
-        period=Period(given.from_, given.to),
-        now=system.now(),
-        scope=person.scope,
-        where=Where(
-            township=given.township,
-            site=given.site,
-            category=given.category,
-            unit=given.unit,
-            mechanism=given.mechanism,
-        ),
-        as_of=given.as_of,
-        by=given.by,
-        group=given.group,
-    )
-    build = sources.builder(given.lineage)
-    file = TemporaryFile()  # noqa: SIM115  (closed when it is sent: until it is whole, an error can still be told)
+async def _answer(request: Request, jobs: Jobs, job: Job) -> Response:
+    """What can be said within PATIENCE. For a caller who hangs up nothing is written any further."""
     try:
-        await produce(system.pool, build, asked, lambda made: write(made, how, file, bom=given.bom))
-    except BaseException:  # also a caller who hangs up: nobody else closes it
-        file.close()
+        hung_up = await _wait(request, job)
+        if _sendable(job):
+            return sent(job, lambda: jobs.forget(job))
+        if not hung_up:
+            jobs.keep(job)
+            return accepted(job, preferred=False)
+    except UnchangedError:
+        jobs.forget(job)
+        return Response(status_code=304, headers={"ETag": job.tag or ""})
+    except BaseException:
+        jobs.forget(job)
         raise
-    size = file.tell()
-    period = f"{asked.period.start}-{asked.period.end}"
-    headers = {
-        "Content-Length": str(size),
-        "Content-Disposition": f'attachment; filename="{name}-{period}.{how}"',
-    }
-    return StreamingResponse(_sent(file), headers=headers, media_type=MEDIA[how])
+    jobs.forget(job)
+    return Response(status_code=_HUNG_UP)
 
 
-def _sent(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        file.seek(0)
-        while chunk := file.read(_CHUNK):
-            yield chunk
+async def _wait(request: Request, job: Job) -> bool:
+    """Wait until it can be sent, at most PATIENCE; whether the caller hung up before."""
+    hanging_up = asyncio.create_task(_hang_up(request))
+    written = asyncio.create_task(_write(job))
+    try:
+        await asyncio.wait({hanging_up, written}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        return hanging_up.done()
+    finally:
+        hanging_up.cancel()
+        written.cancel()
+
+
+async def _hang_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _write(job: Job) -> None:
+    while not _sendable(job):
+        await job.spool.grew.wait()
+
+
+def _sendable(job: Job) -> bool:
+    """Whether it has ended, or goes on beyond what is sent at once. The beginning of a workbook is written last."""
+    return job.task.done() or (job.wanted.how is not Format.XLSX and job.spool.size >= STREAMED)
+
+
+def _listed(headers: list[str]) -> set[str]:
+    """What stands between the commas of a header, without parameters."""
+    return {part.split(";")[0].strip() for header in headers for part in header.split(",")}

@@ -20,9 +20,11 @@ def write(report: Report, file: IO[bytes], *, bom: bool = False) -> None:
     width = 1 + max(2, *(len(section.columns) for section in report.sections))
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text)  # its line ends are CRLF, its quotes as few as needed
-    for record in _records(report):
-        writer.writerow([field(value) for value in record] + [""] * (width - len(record)))
-    text.detach()
+    try:
+        for record in _records(report):
+            writer.writerow([field(value) for value in record] + [""] * (width - len(record)))
+    finally:
+        text.detach()  # else it closes the file, which is not its own
 
 
 def field(value: Value) -> str:

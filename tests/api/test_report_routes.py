@@ -9,7 +9,7 @@ import pytest
 from given import person
 from telling import tell
 
-from api.reports import routes, safety
+from api.reports import jobs, safety
 from domain.errors import UnavailableError
 from domain.people import CITY, Role, Scope
 from domain.site import site_id
@@ -123,7 +123,7 @@ async def test_a_full_disk_is_a_problem_and_not_half_a_report(get, monkeypatch):
         file.write(b"half")
         raise UnavailableError("the report cannot be written: No space left on device")
 
-    monkeypatch.setattr(routes, "write", full)
+    monkeypatch.setattr(jobs, "write", full)
     assert "No space left" in refused(await get("gates.csv"), 503, "UNAVAILABLE")
 
 
