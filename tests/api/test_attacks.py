@@ -2,12 +2,22 @@
 questions without end.
 """
 
+import json
+import time
 from datetime import timedelta
 from uuid import uuid4
 
+import graphql
 import pytest
-from given import build_site, person
+from asking import Asker, example
+from given import build_site, person, report
+from poison import poisoned, unsayable
+from sockets import opened
 
+from api.graphql import schema
+from api.graphql.types import LAST, cursor
+from api.http import application
+from api.serving import serving
 from domain.incident import Source
 from domain.people import Role, Scope
 from domain.visitor import Requester
@@ -96,3 +106,103 @@ async def test_the_code_of_a_visit_is_given_for_its_approval_and_for_no_other_re
     assert first == {"code": code, "repeated": False}
     assert await asker.data(APPROVE, other, **given, requestId=str(approval)) == first | {"repeated": True}
     await refused(writer, asked)
+
+
+# --- numbers and texts that no database takes --------------------------------------------------------------------------
+
+BEYOND = (LAST + 1, 2**63, 10**30)
+
+
+@pytest.mark.parametrize("beyond", BEYOND)
+async def test_a_position_beyond_all_positions_is_invalid_wherever_it_is_asked_for(
+    running, asker, site, beyond
+):
+    made = await report(running.log, site)
+    headers = {"Authorization": f"Bearer {asker.token(AUDITOR)}", "Anju-Purpose": "review"}
+    for path in (
+        f"events?after={beyond}",
+        f"events?through={beyond}",
+        f"events.jsonl?after={beyond}",
+        f"events.jsonl?through={beyond}",
+        f"replay/{made.id}?position={beyond}",
+        f"checkpoints?before={beyond}",
+        f"verify?to={beyond}",
+        f"diff/{made.id}?from={'9' * 5000}&to=7",
+        f"diff/{made.id}?from=1&to={'9' * 5000}",
+    ):
+        response = await asker.client.get(f"/api/audit/{path}", headers=headers)
+        assert (response.status_code, response.json()["title"]) == (422, "INVALID"), path
+
+
+@pytest.mark.parametrize("forged", [*BEYOND, -1, "9" * 5000, "\x00", "1;drop table events"])
+async def test_a_forged_cursor_of_the_log_is_invalid(asker, forged):
+    query = "query($after: String) { auditEvents(after: $after) { edges { cursor } } }"
+    refusal = await asker.refusal(query, AUDITOR, after=cursor(forged))
+    assert refusal["code"] == "INVALID"
+
+
+async def test_no_question_takes_what_nothing_can_hold(running, asker, site):
+    fields = schema.schema._schema.query_type.fields
+    everybody = person(*(role for role in Role if role is not Role.DEVICE))
+    headers = {"Authorization": f"Bearer {asker.token(everybody)}", "Anju-Purpose": "review"}
+    tried = 0
+    for name, field in fields.items():
+        needed = {
+            one: example(kind.type) for one, kind in field.args.items() if graphql.is_required_argument(kind)
+        }
+        inside = " { __typename }" if graphql.is_composite_type(graphql.get_named_type(field.type)) else ""
+        for argument, kind in field.args.items():
+            for value in poisoned(kind.type):
+                given = needed | {argument: value}
+                declared = ", ".join(f"${one}: {field.args[one].type}" for one in given)
+                passed = ", ".join(f"{one}: ${one}" for one in given)
+                body = {"query": f"query({declared}) {{ {name}({passed}){inside} }}", "variables": given}
+                response = await asker.client.post(
+                    "/graphql", content=json.dumps(body), headers=headers | JSON
+                )
+                codes = {error["extensions"]["code"] for error in response.json().get("errors", ())}
+                assert codes <= {"INVALID", "NOT_FOUND", "TOO_COSTLY"}, (name, argument, value)
+                assert codes or not unsayable(value), (name, argument, value)
+                tried += 1
+    assert tried > 100
+
+
+@pytest.mark.parametrize("message", [{"type": "\ud800"}, {"type": "ping", "\ud800": 1}])
+async def test_half_of_a_character_on_a_socket_is_no_message(running, message, caplog):
+    token = Asker(None, running.issuer).token(person(Role.GUARD))
+    async with serving(application(running), "127.0.0.1", 0) as url, opened(url, token) as socket:
+        await socket.send(json.dumps(message))
+        assert (await socket.closed())[0] == 4400
+    assert "Traceback" not in caplog.text
+
+
+# --- without end -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "why"),
+    [
+        (f"closureSeries({WHOLE_CALENDAR}, by: DAY) {{ from }}", "more than 1,000 buckets by DAY"),
+        (
+            f'gateTraffic(site: "runjinyuan", {WHOLE_CALENDAR}) {{ passes }}',
+            "more than 10,000 stretches by HOUR",
+        ),
+        (f"closureRate({WHOLE_CALENDAR}) {{ periodOnPeriod {{ delta }} }}", "begins before the calendar"),
+        (
+            f"closureRate({WHOLE_CALENDAR.replace('12-31', '12-30')}) {{ periodOnPeriod {{ delta }} }}",
+            "begins before the calendar",
+        ),
+    ],
+)
+async def test_the_whole_calendar_is_refused_before_it_is_counted(asker, site, question, why):
+    began = time.monotonic()
+    refusal = await asker.refusal(f"{{ {question} }}", STATISTICIAN)
+    assert (refusal["code"], why in refusal["message"]) == ("INVALID", True)
+    assert time.monotonic() - began < BLINK
+
+
+@pytest.mark.parametrize("size", [500, 500.0])
+async def test_a_page_costs_its_size_however_the_number_is_written(asker, site, size):
+    query = "query($first: Int!) { incidents(first: $first) { edges { node { timeline { said } evidence { note } } } } }"
+    refusal = await asker.refusal(query, person(Role.SUPERVISOR), first=size)
+    assert (refusal["code"], refusal["measure"]) == ("TOO_COSTLY", "cost")
