@@ -2,22 +2,27 @@
 questions without end.
 """
 
+import asyncio
 import json
 import time
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import graphql
+import httpx
 import pytest
 from asking import Asker, example
 from given import build_site, person, report
 from poison import poisoned, unsayable
 from sockets import opened
 
+from api import serving as edge
 from api.graphql import schema
 from api.graphql.types import LAST, cursor
 from api.http import application
-from api.serving import serving
+from api.serving import LARGEST_HEAD, serving
 from domain.incident import Source
 from domain.people import Role, Scope
 from domain.visitor import Requester
@@ -206,3 +211,69 @@ async def test_a_page_costs_its_size_however_the_number_is_written(asker, site, 
     query = "query($first: Int!) { incidents(first: $first) { edges { node { timeline { said } evidence { note } } } } }"
     refusal = await asker.refusal(query, person(Role.SUPERVISOR), first=size)
     assert (refusal["code"], refusal["measure"]) == ("TOO_COSTLY", "cost")
+
+
+@asynccontextmanager
+async def bare(running):
+    """Both ends of a bare connection to the served application, for what is no whole request."""
+    async with serving(application(running), "127.0.0.1", 0) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
+        yield reader, writer
+        writer.close()
+
+
+HEAD = b"POST /graphql HTTP/1.1\r\nHost: anju\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [
+        (b"GET /", b"a" * 1000),
+        (HEAD + b"X: ", b"a" * 1000),
+        (HEAD, b"X: a\r\n" * 100),
+        (CHUNKED + b"1;", b"a" * 1000),
+        (CHUNKED + b"0\r\n", b"X: a\r\n" * 100),
+    ],
+    ids=["address", "header", "headers", "chunk", "trailers"],
+)
+async def test_nothing_beside_a_body_is_taken_without_end(running, start, more):
+    async with bare(running) as (_, writer):
+        writer.write(start)
+
+        async def send():
+            for _ in range(100 * LARGEST_HEAD // len(more)):
+                writer.write(more)
+                await writer.drain()
+                await asyncio.sleep(0)
+
+        with pytest.raises(ConnectionError):
+            await send()
+
+
+async def test_who_does_not_finish_what_they_ask_is_waited_for_a_bounded_time(monkeypatch, running):
+    monkeypatch.setattr(edge, "HEAD_WITHIN", 0.2)
+    for begun in (b"", HEAD):
+        async with bare(running) as (reader, writer), asyncio.timeout(10):
+            writer.write(begun)
+            assert await reader.read() == b""
+
+
+async def test_a_body_may_be_long_and_come_slowly_and_one_connection_asks_again(monkeypatch, running):
+    monkeypatch.setattr(edge, "HEAD_WITHIN", 0.2)
+    token = Asker(None, running.issuer).token(person(Role.GUARD))
+
+    async def picture():
+        for _ in range(8):
+            await asyncio.sleep(0.05)
+            yield b"x" * LARGEST_HEAD
+
+    async with (
+        serving(application(running), "127.0.0.1", 0) as url,
+        httpx.AsyncClient(base_url=url, trust_env=False) as client,
+    ):
+        headers = {"Authorization": f"Bearer {token}"}
+        for content in (picture(), b"y" * 8 * LARGEST_HEAD):
+            response = await client.post("/api/evidence", content=content, headers=headers)
+            assert (response.status_code, response.json()["size"]) == (201, 8 * LARGEST_HEAD)
+            await asyncio.sleep(0.3)
