@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from domain.errors import UnavailableError
 
@@ -16,8 +17,55 @@ T = TypeVar("T")
 
 LARGEST_MESSAGE = 1 << 17
 """Bytes of a message on a socket: it is a question, not a document."""
+LARGEST_HEAD = 1 << 16
+"""Bytes of a request's first line and headers; a token has some thousand. What comes together with the last of them is not counted."""
+HEAD_WITHIN = 20.0
+"""Seconds in which they have to come."""
 UNREAD = 60
 """Seconds in which whoever is sent something has to take it, or is cut off: nothing else ends a socket whose other side stands still."""
+
+
+class _Http(HttpToolsProtocol):
+    """Uvicorn's, but what it would take at any length, and wait for without end, before anybody is counted, has its bounds."""
+
+    _unused = 0
+    """Bytes that came since something of a request was whole: of its head, of trailers, of what stands beside chunks."""
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._unused += len(data)
+        super().data_received(data)
+        if self._unused > LARGEST_HEAD:
+            self.send_400_response(f"the head of a request has at most {LARGEST_HEAD} bytes")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        self._unused = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._unused = 0
+        super().on_body(body)
+
+    def _await_head(self) -> None:
+        self._stop_waiting()
+        self._late = self.loop.call_later(HEAD_WITHIN, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
 
 
 class _Server(uvicorn.Server):
@@ -54,6 +102,7 @@ async def serving(
         server_header=False,
         proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=list(trusted_proxies),
+        http=_Http,
         ws_max_size=LARGEST_MESSAGE,
         ws_per_message_deflate=False,  # messages are small: it would cost more time and memory than it saves
     )

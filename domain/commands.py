@@ -16,7 +16,7 @@ from domain.consent import Consent
 from domain.credential import Credential
 from domain.deadlines import DEFAULT_LIMITS, Limits, passed
 from domain.dispute import Dispute
-from domain.errors import AnjuError, ConflictError, NotFoundError
+from domain.errors import AnjuError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from domain.incident import Incident, Source
 from domain.inquiry import Inquiry
 from domain.key import Key, key_id
@@ -90,10 +90,28 @@ async def create(
         made: Any = method(by=order.by, at=order.at, **fields)
     except AnjuError:  # what was good when it was ordered first may be over by now
         if "id" in fields and (earlier := await log.find(order.request_id, fields["id"])) is not None:
-            return Done(fields["id"], 1, earlier.last, repeated=True)
+            done = Done(fields["id"], 1, earlier.last, repeated=True)
+            return await _of_this_order(log, order, kind, done)
         raise
     policy.require_place(order.by, made)
-    return await _append(log, order, made)
+    return await _of_this_order(log, order, kind, await _append(log, order, made))
+
+
+async def _of_this_order(log: EventLog, order: Order, kind: type[Aggregate], done: Done) -> Done:
+    """`done`. InvalidError if it repeats what made something else, or something elsewhere: an id follows from its request alone."""
+    if done.repeated:
+        try:
+            await _reach(log, order, kind, done.id)
+        except (NotFoundError, ForbiddenError) as error:
+            raise used_for_something_else(order) from error
+    return done
+
+
+def used_for_something_else(order: Order) -> InvalidError:
+    """The refusal of an order with the id of another one."""
+    return InvalidError(
+        f"request id {order.request_id} was used for something else: each request needs its own"
+    )
 
 
 async def report_incident(log: EventLog, order: Order, *, site_id: UUID, **fields: Any) -> Done:

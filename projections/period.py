@@ -63,11 +63,19 @@ class Period:
         return Period(_months_back(self.start, _MONTHS), _months_back(self.end, _MONTHS, ending=True))
 
     def before(self) -> Period:
-        """环比: the period just before. As many whole months before whole months, else as many days before."""
-        end = self.start - _DAY
-        if self.start.day == 1 and _ends_month(self.end):
-            return Period(_months_back(self.start, _month(self.end) - _month(self.start) + 1), end)
-        return Period(self.start - timedelta(days=self.days), end)
+        """环比: the period just before. As many whole months before whole months, else as many days before.
+
+        InvalidError if the calendar does not go back so far.
+        """
+        try:
+            end = self.start - _DAY
+            if self.start.day == 1 and _ends_month(self.end):
+                return Period(_months_back(self.start, _month(self.end) - _month(self.start) + 1), end)
+            return Period(self.start - timedelta(days=self.days), end)
+        except (ValueError, OverflowError) as error:
+            raise InvalidError(
+                f"as long a period as from {self.start} to {self.end} before it begins before the calendar"
+            ) from error
 
     def buckets(self, grain: Grain) -> Iterator[Period]:
         """The period cut at the borders of days, weeks .. years; the first and the last may be shorter."""

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
+from uuid import UUID
 
+import graphql
 import httpx
 
 from api.tokens import Issuer
@@ -77,3 +79,23 @@ def literal(value: Any) -> str:
             return json.dumps(value)
         case _:
             return json.dumps(str(value))
+
+
+def example(kind: graphql.GraphQLInputType) -> Any:
+    """Some value of the type."""
+    match kind:
+        case graphql.GraphQLNonNull():
+            return example(kind.of_type)
+        case graphql.GraphQLList():
+            return [example(kind.of_type)]
+        case graphql.GraphQLEnumType():
+            return next(iter(kind.values))
+        case graphql.GraphQLInputObjectType():
+            required = {
+                name: one for name, one in kind.fields.items() if graphql.is_required_input_field(one)
+            }
+            return {name: example(one.type) for name, one in required.items()}
+    now = datetime.now(UTC).isoformat()
+    return {"String": "x-1", "Int": 1, "Float": 0.5, "Boolean": True, "UUID": str(UUID(int=7)), "DateTime": now, "Date": now[:10]}[
+        kind.name
+    ]  # fmt: skip

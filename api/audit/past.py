@@ -1,5 +1,6 @@
 """One aggregate in the past: its events between two moments, and what it was at both. For the command line, HTTP and GraphQL."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from domain.policy import Placed
 
 Moment = int | datetime
 """A position, or a time of recording."""
+_POSITION = re.compile(r"[0-9]{1,16}")  # Python refuses to read very long numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def between(found: Whole, first: Moment | None, last: Moment | None) -> Seen:
 
 def moment(text: str) -> Moment:
     """A position (digits) or a time with its zone."""
-    return int(text) if text.isascii() and text.isdigit() else time(text)
+    return int(text) if _POSITION.fullmatch(text) else time(text)
 
 
 def time(text: str) -> datetime:

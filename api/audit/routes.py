@@ -18,6 +18,7 @@ from adapters.audit_events import EventFilter
 from adapters.verifications import Verification
 from api.audit import events, export, past, verifying
 from api.graphql.context import Context, context_getter
+from api.graphql.types import LAST
 from domain.checkpoint import time_text
 from domain.errors import InvalidError
 from domain.reading import Shown
@@ -39,8 +40,10 @@ class Asked(BaseModel):
     correlation: str | None = Field(None, description="Of the metadata, or the id of the request.")
     from_: datetime | None = Field(None, alias="from", description="Recorded at this time or later.")
     to: datetime | None = Field(None, description="Recorded before this time.")
-    after: int = Field(0, ge=0, description="Only beyond this position: `through` of the page before.")
-    through: int | None = Field(None, ge=0, description="Only up to this position.")
+    after: int = Field(
+        0, ge=0, le=LAST, description="Only beyond this position: `through` of the page before."
+    )
+    through: int | None = Field(None, ge=0, le=LAST, description="Only up to this position.")
 
     def filter(self) -> EventFilter:
         """As the log is asked."""
@@ -89,7 +92,7 @@ async def replay(
     request: Request,
     id: UUID,  # noqa: A002
     at: datetime | None = None,
-    position: Annotated[int | None, Query(ge=1)] = None,
+    position: Annotated[int | None, Query(ge=1, le=LAST)] = None,
 ) -> Response:
     if at is not None and position is not None:
         raise InvalidError("a moment is a time or a position: choose one of `at` and `position`")
@@ -138,7 +141,7 @@ async def verification(request: Request, id: UUID) -> Response:  # noqa: A002
 
 @router.get("/checkpoints", summary="Signed checkpoints, the newest first")
 async def checkpoints(
-    request: Request, first: int = 100, before: Annotated[int | None, Query(ge=1)] = None
+    request: Request, first: int = 100, before: Annotated[int | None, Query(ge=1, le=LAST)] = None
 ) -> Response:
     key, found = await verifying.signed(await context_getter(request), first, before)
     return _json(

@@ -14,6 +14,7 @@ from api.audit import events, past, verifying
 from api.audit.events import LoggedEvent
 from api.graphql import types
 from api.graphql.context import Info
+from api.graphql.lists import read_position
 from api.graphql.types import Position
 from domain.errors import InvalidError
 from domain.history import Change, Past, difference
@@ -187,7 +188,7 @@ class Audit:
         after: types.After = None,
     ) -> types.Connection[AuditEvent]:
         asked = filter or AuditFilter()
-        beyond = 0 if after is None else types.parts_of(after, int)[0]
+        beyond = 0 if after is None else types.parts_of(after, read_position)[0]
         found = await events.page(info.context, asked.of_log(), first, beyond, asked.through)
         edges = [
             types.Edge(node=AuditEvent.of(one), cursor=types.cursor(one.position)) for one in found.events

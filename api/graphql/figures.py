@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import islice
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -454,9 +455,9 @@ class Figures:
         person = info.context.allow("read.figures")
         wanted = filter or ClosureFilter()
         question = wanted.question(period, person, info.context.system.now(), as_of)
-        if (buckets := sum(1 for _ in question.period.buckets(by))) > LARGEST_SERIES:
+        if next(islice(question.period.buckets(by), LARGEST_SERIES, None), None) is not None:
             raise InvalidError(
-                f"{buckets:,} buckets by {by} are more than {LARGEST_SERIES:,}: ask for less, or for longer ones"
+                f"these are more than {LARGEST_SERIES:,} buckets by {by}: ask for less, or for longer ones"
             )
         await info.context.caught_up("closure", after_position)
         found = await _counted(

@@ -203,4 +203,6 @@ def _number(asked: _Asked, value: object) -> int | None:
         return int(
             found.value[:12]
         )  # Python refuses to read very long ones; GraphQL's Int ends at ten digits
+    if isinstance(found, float) and found.is_integer():  # JSON's 500.0 is an Int of GraphQL
+        return int(found)
     return found if isinstance(found, int) else None

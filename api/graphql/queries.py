@@ -20,7 +20,11 @@ from api.graphql.sites import Sites
 from api.graphql.visitors import Visitors
 from domain import policy
 from domain.access import Decision
+from domain.errors import InvalidError
 from projections import gate_traffic, status
+
+LARGEST_TRAFFIC = 10_000
+"""Stretches of time: a year by the hour."""
 
 
 @strawberry.type(description="What can be asked.")
@@ -56,6 +60,10 @@ class Query(
         place = await info.context.site(site)
         policy.require_place(person, place)
         start, end = period.checked().moments()
+        if (end - start) / by.length > LARGEST_TRAFFIC:
+            raise InvalidError(
+                f"these are more than {LARGEST_TRAFFIC:,} stretches by {by}: ask for less, or for longer ones"
+            )
         until = None if as_of is None else types.Period(from_=as_of, to=as_of).moments()[1]
         await info.context.caught_up("gate_traffic", after_position)
         async with info.context.reading() as connection:

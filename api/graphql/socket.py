@@ -61,7 +61,7 @@ class Socket(BaseGraphQLTransportWSHandler[Context, None]):
     async def handle_message(self, message: Any) -> None:
         try:
             msgspec.convert(message, _Message)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:  # JSON can hold half of a character
             await self.websocket.close(4400, _reason(f"not a message of graphql-transport-ws: {error}"))
         else:
             await super().handle_message(message)
@@ -109,4 +109,4 @@ def _authorization(payload: Mapping[str, Any]) -> str | None:
 
 def _reason(text: str) -> str:
     """`text`, as long as a reason may be."""
-    return text.encode()[:_REASON].decode(errors="ignore")
+    return text.encode(errors="replace")[:_REASON].decode(errors="ignore")

@@ -22,13 +22,14 @@ from projections import devices, period
 
 Position = NewType("Position", int)
 """A place in the log; beyond 32 bits in a large district, so not GraphQL's Int."""
-_LAST = 2**53 - 1
+LAST = 2**53 - 1
+"""The largest position: what JSON, as browsers read it, can say exactly."""
 
 
 def position_of(value: object) -> Position:
     """`value`, if it is one."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LAST:
-        raise InvalidError(f"{value!r} is not a position: a whole number from 0 to {_LAST} is expected")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LAST:
+        raise InvalidError(f"{value!r} is not a position: a whole number from 0 to {LAST} is expected")
     return Position(value)
 
 
@@ -81,6 +82,11 @@ def parts_of(after: str, *read: Callable[[str], Any]) -> tuple[Any, ...]:
 class Unit(StrEnum):
     HOUR = "HOUR"
     DAY = "DAY"
+
+    @property
+    def length(self) -> timedelta:
+        """How long it is."""
+        return timedelta(hours=1) if self is Unit.HOUR else timedelta(days=1)
 
 
 @strawberry.input(description="Calendar days in Asia/Shanghai, both included.")

@@ -2,13 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
+from types import MappingProxyType
+from uuid import uuid4
 
 import graphql
 import pytest
+from asking import example
 from given import build_site, observation, person
 from histories import append
 from looking import lead
+from poison import poisoned, unsayable
 
 from api.graphql import mutations, schema
 from domain.alarm import Alarm, Trigger
@@ -159,8 +162,8 @@ async def standing(running):
     }
 
 
-def question(name, ids):
-    """The mutation with an argument of its type for each that is required, and what places it here."""
+def question(name, ids, others=MappingProxyType({})):
+    """The mutation with an argument of its type for each that is required, with what places it here, and with `others`."""
     field = schema.schema._schema.mutation_type.fields[name]
     here = {
         "id": str(ids.get(COMMANDS[name].partition(".")[0])),
@@ -173,30 +176,10 @@ def question(name, ids):
         argument: here.get(argument, example(kind.type))
         for argument, kind in field.args.items()
         if graphql.is_required_argument(kind) or argument == "site"
-    }
+    } | {**others}
     declared = ", ".join(f"${argument}: {field.args[argument].type}" for argument in given)
     passed = ", ".join(f"{argument}: ${argument}" for argument in given)
     return f"mutation({declared}) {{ {name}({passed}) {{ id }} }}", given
-
-
-def example(kind):
-    """Some value of the type."""
-    match kind:
-        case graphql.GraphQLNonNull():
-            return example(kind.of_type)
-        case graphql.GraphQLList():
-            return [example(kind.of_type)]
-        case graphql.GraphQLEnumType():
-            return next(iter(kind.values))
-        case graphql.GraphQLInputObjectType():
-            required = {
-                name: one for name, one in kind.fields.items() if graphql.is_required_input_field(one)
-            }
-            return {name: example(one.type) for name, one in required.items()}
-    now = datetime.now(UTC).isoformat()
-    return {"String": "x-1", "Int": 1, "Float": 0.5, "Boolean": True, "UUID": str(UUID(int=7)), "DateTime": now, "Date": now[:10]}[
-        kind.name
-    ]  # fmt: skip
 
 
 async def test_every_mutation_is_for_its_roles_at_their_place_and_a_refusal_leaves_no_trace(
@@ -217,3 +200,15 @@ async def test_every_mutation_is_for_its_roles_at_their_place_and_a_refusal_leav
         assert await running.log.position() == before, name
         for role in ALLOWED[command]:
             assert await answered(role, home) in HAPPENED, (name, role)
+
+
+async def test_no_mutation_takes_what_nothing_can_hold(running, asker, standing):
+    everybody = person(*(role for role in Role if role is not Role.DEVICE))
+    for name in COMMANDS:
+        for argument, kind in schema.schema._schema.mutation_type.fields[name].args.items():
+            for value in poisoned(kind.type):
+                query, arguments = question(name, standing, {argument: value})
+                answer = await asker.answer(query, everybody, **arguments)
+                codes = {error["extensions"]["code"] for error in answer.get("errors", ())} or {None}
+                assert codes <= HAPPENED, (name, argument, value)
+                assert not unsayable(value) or codes != {None}, (name, argument, value)

@@ -23,6 +23,7 @@ from domain import commands
 from domain.credentials import CredentialKind
 from domain.errors import InvalidError
 from domain.personal import Personal, of_subject
+from domain.ports import EventLog
 from domain.visitor import Requester, Visitor
 
 
@@ -30,6 +31,14 @@ from domain.visitor import Requester, Visitor
 class VisitApproved(CommandResult):
     code: str = strawberry.field(
         description="What the visitor shows at a gate, which knows its digest only; the same request gives the same code."
+    )
+
+
+async def _approved(log: EventLog, done: commands.Done) -> bool:
+    """Whether the request that `done` repeats was the approval."""
+    history = await log.history(done.id)
+    return any(
+        entry.position == done.position and isinstance(entry.event, Visitor.Approved) for entry in history
     )
 
 
@@ -110,6 +119,8 @@ class Visitors:
             host=host,
             code_digest=digests.of(CredentialKind.CODE, code),
         )
+        if done.repeated and not await _approved(info.context.system.log, done):
+            raise commands.used_for_something_else(order)  # and the code is not for whoever asks
         return result(done, VisitApproved, code=code)
 
     reject_visit = command(Visitor, Visitor.reject)
