@@ -29,14 +29,17 @@ class Kept:
 
 
 class EvidenceStore:
-    """Files below `folder`, in a folder for each first two digits. What is being written lies in `folder`/incoming."""
+    """Files below `folder`, in a folder for each first two digits. What is being written lies in `folder`/incoming.
+
+    Beside a file stands who sent it: whoever knows no more than its digest has not had the bytes.
+    """
 
     def __init__(self, folder: Path, largest: int = LARGEST) -> None:
         self.folder = folder
         self.largest = largest
 
-    async def put(self, chunks: AsyncIterable[bytes]) -> Kept:
-        """Keep what `chunks` bring, on the disk when it returns; the same again is kept once.
+    async def put(self, chunks: AsyncIterable[bytes], by: str) -> Kept:
+        """Keep what `chunks` bring from the person `by`, on the disk when it returns; the same again is kept once.
 
         InvalidError if it is empty or larger than is kept; UnavailableError if the disk is full or cannot be written.
         """
@@ -54,12 +57,16 @@ class EvidenceStore:
                     raise InvalidError("evidence is empty: send the bytes of a picture, a film or a document")
                 await asyncio.to_thread(_flush, file)
             sha256 = hashed.hexdigest()
-            return Kept(sha256, size, await asyncio.to_thread(self._keep, draft, sha256))
+            return Kept(sha256, size, await asyncio.to_thread(self._keep, draft, sha256, by))
         except OSError as error:
             raise self._unusable(error) from error
         finally:
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
+
+    def sent(self, sha256: str, by: str) -> bool:
+        """Whether the person `by` has sent these bytes."""
+        return self._sender(sha256, by).exists()
 
     def path(self, sha256: str) -> Path | None:
         """Where the file is; None if it is not in the store."""
@@ -82,6 +89,9 @@ class EvidenceStore:
     def _place(self, sha256: str) -> Path:
         return self.folder / require_sha256(sha256, "the evidence's SHA-256")[:2] / sha256
 
+    def _sender(self, sha256: str, by: str) -> Path:
+        return self._place(sha256).with_suffix(".by") / hashlib.sha256(by.encode()).hexdigest()
+
     def _begin(self) -> tuple[IO[bytes], Path]:
         try:
             incoming = self.folder / "incoming"
@@ -91,12 +101,14 @@ class EvidenceStore:
             raise self._unusable(error) from error
         return os.fdopen(handle, "wb"), Path(name)
 
-    def _keep(self, draft: Path, sha256: str) -> bool:
+    def _keep(self, draft: Path, sha256: str, by: str) -> bool:
         """Give `draft` its name; whether a whole file has it already. One that was damaged is replaced."""
-        place = self._place(sha256)
+        place, sender = self._place(sha256), self._sender(sha256, by)
+        sender.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        sender.touch(mode=0o600)
+        sync(sender.parent)
         if place.is_file() and digest(place) == sha256:
             return True
-        place.parent.mkdir(exist_ok=True, mode=0o700)
         draft.rename(place)
         sync(place.parent)
         sync(self.folder)

@@ -24,12 +24,13 @@ SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", manda
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """An incident or a lead that names the evidence, and where it lies."""
+    """An incident or a lead that names the evidence, and where it lies. attached_by: None for a lead, whose images no person names."""
 
     id: UUID
     township: str
     site_id: UUID
     media_type: str
+    attached_by: str | None
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
@@ -38,6 +39,7 @@ async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None
             "sha256": entry.event.sha256,
             "incident_id": entry.event.originator_id,
             "media_type": entry.event.media_type,
+            "attached_by": entry.event.actor,
             "position": entry.position,
         }
         for entry in entries

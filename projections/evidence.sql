@@ -2,7 +2,7 @@
 insert into evidence select * from json_populate_recordset(null::evidence, :rows::json)
 
 -- name: incidents_with
-select incident_id as id, township, site_id, media_type
+select incident_id as id, township, site_id, media_type, attached_by
   from evidence join incidents using (incident_id)
  where sha256 = :sha256
    and (:scope_township::text is null or township = :scope_township)
@@ -11,7 +11,7 @@ select incident_id as id, township, site_id, media_type
  order by evidence.position
 
 -- name: leads_with
-select lead_id as id, township, site_id, 'image/jpeg' as media_type
+select lead_id as id, township, site_id, 'image/jpeg' as media_type, null as attached_by
   from leads
  where (probe_sha256 = :sha256 or reference_sha256 = :sha256)
    and (:scope_township::text is null or township = :scope_township)

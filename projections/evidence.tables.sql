@@ -3,6 +3,7 @@ create table evidence (
     sha256      text not null,
     incident_id uuid not null,
     media_type  text not null,
+    attached_by text not null,
     position    bigint not null,
     primary key (sha256, incident_id)
 );

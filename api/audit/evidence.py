@@ -27,12 +27,12 @@ _KEEP: dict[str, Any] = {
 @router.post("", **_KEEP)
 async def put(request: Request, content_length: Annotated[int | None, Header(ge=0)] = None) -> dict[str, Any]:
     context = await context_getter(request)
-    context.allow("incident.attach_evidence")
+    person = context.allow("incident.attach_evidence")
     store = context.system.evidence
     if (content_length or 0) > store.largest:
         raise InvalidError(f"evidence has at most {store.largest} bytes; this has {content_length}")
-    kept = await store.put(request.stream())
-    return {"sha256": kept.sha256, "size": kept.size, "repeated": kept.repeated}
+    kept = await store.put(request.stream(), person.id)
+    return {"sha256": kept.sha256, "size": kept.size}
 
 
 @router.get(
@@ -45,7 +45,11 @@ async def get(request: Request, sha256: str) -> StreamingResponse:
     person = context.person
     require_sha256(sha256, "the evidence's SHA-256")
     async with context.reading() as connection:
-        naming = await evidence.naming(connection, person, sha256)
+        found = await evidence.naming(connection, person, sha256)
+    sent = (
+        context.system.evidence.sent
+    )  # whoever attaches a digest without having had the bytes opens them to nobody
+    naming = [one for one in found if one.attached_by is None or sent(sha256, one.attached_by)]
     if not naming:
         raise NotFoundError(f"no incident or lead that you may read names evidence {sha256}")
     path = await context.system.evidence.checked(sha256)

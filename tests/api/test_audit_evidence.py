@@ -47,9 +47,9 @@ async def caught_up(running):
         await catch_up(PROJECTIONS[name], running.pool, running.log)
 
 
-async def attach(running, incident_id, digest=DIGEST, media_type="image/jpeg"):
+async def attach(running, incident_id, digest=DIGEST, media_type="image/jpeg", role=Role.INTAKE):
     fields = {"sha256": digest, "media_type": media_type, "note": "现场"}
-    asked = order(Role.INTAKE, at=NOW)
+    asked = order(role, at=NOW)
     await commands.act(running.log, asked, Incident, Incident.attach_evidence, incident_id, **fields)
     await caught_up(running)
 
@@ -62,8 +62,7 @@ async def readings(running):
 async def test_what_was_sent_and_attached_comes_back_and_the_read_is_recorded(send, get, running, site):
     first, again = await send(), await send(method="PUT")
     assert (first.status_code, again.status_code) == (201, 201)
-    assert first.json() == {"sha256": DIGEST, "size": len(PICTURE), "repeated": False}
-    assert again.json()["repeated"]
+    assert first.json() == again.json() == {"sha256": DIGEST, "size": len(PICTURE)}
     done = await report(running.log, site)
     await attach(running, done.id)
     response = await get()
@@ -131,3 +130,14 @@ async def test_a_media_type_that_a_browser_would_run_is_not_said(send, get, runn
     await attach(running, done.id, media_type="text/html")
     assert (await get()).headers["content-type"] == "application/octet-stream"
     assert UUID(int=0) not in (await readings(running))[0].subjects
+
+
+async def test_whoever_attaches_a_digest_without_having_had_the_bytes_opens_them_to_nobody(
+    send, get, running, site
+):
+    done = await report(running.log, site)
+    await attach(running, done.id, role=Role.SUPERVISOR)
+    await send()
+    assert (await get(by=person(Role.SUPERVISOR))).status_code == 404
+    await send(by=person(Role.SUPERVISOR))
+    assert (await get(by=person(Role.SUPERVISOR))).status_code == 200

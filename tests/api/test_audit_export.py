@@ -31,7 +31,7 @@ async def pieces(data):
 @pytest.fixture
 async def incident(running, site):
     """With two pieces of evidence, of which the store has one."""
-    assert (await running.evidence.put(pieces(PICTURE))).sha256 == DIGEST
+    assert (await running.evidence.put(pieces(PICTURE), "p-guard")).sha256 == DIGEST
     done = await report(running.log, site)
     for digest in (DIGEST, LOST):
         await commands.act(
