@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from datetime import date
 from tempfile import TemporaryFile
 from typing import IO, Annotated
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.bootstrap import System
+from api.graphql.context import Context, context_getter
 from api.identity import Asking
 from api.reports import sources
 from api.reports.asked import Asked, Name, Where
@@ -67,12 +68,13 @@ def mount(app: FastAPI) -> None:
             raise NotFoundError(
                 f"there is no {report}.{how}: the reports are {', '.join(names)}, as {', '.join(formats)}"
             )
-        return await _answer(request.app.state.system, person, Name(report), Format(how), parameters)
+        return await _answer(await context_getter(request), person, Name(report), Format(how), parameters)
 
 
 async def _answer(
-    system: System, person: Person, name: Name, how: Format, given: Parameters
+    context: Context, person: Person, name: Name, how: Format, given: Parameters
 ) -> StreamingResponse:
+    system = context.system
     policy.require(person, "read.figures")
     if given.lineage is not None:
         policy.require(person, "read.incidents")  # it names them
@@ -96,6 +98,9 @@ async def _answer(
     file = TemporaryFile()  # noqa: SIM115  (closed when it is sent: until it is whole, an error can still be told)
     try:
         await produce(system.pool, build, asked, lambda made: write(made, how, file, bom=given.bom))
+        # It has been made: every parameter is a day, a code or a word of ours, and names nobody.
+        question = urlencode(given.model_dump(mode="json", by_alias=True, exclude_none=True))
+        await context.record_operation(f"{_BASE}/{name}.{how}?{question}")
     except BaseException:  # also a caller who hangs up: nobody else closes it
         file.close()
         raise
