@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MOST = 1000
 """Subjects of one reading: what is more is recorded as several."""
 LONGEST_PURPOSE = 200
+LONGEST_QUESTION = 2000
 
 
 class Shown(StrEnum):
@@ -45,6 +46,7 @@ class Shown(StrEnum):
     EVENTS = "EVENTS"
     PROOF = "PROOF"
     EXPORT = "EXPORT"
+    OPERATION = "OPERATION"  # whatever an auditor asks, beside what of the above it shows
 
 
 OF_THE_LOG = frozenset(
@@ -143,7 +145,7 @@ class Reading(Aggregate):
             site_id=site_id,
             shown=shown,
             subjects=tuple(sorted(set(subjects))),
-            asked=asked and require_text(asked, "asked"),
+            asked=asked and require_text(asked, "asked", LONGEST_QUESTION),
             fields=tuple(sorted(set(fields))),
             purpose=purpose and require_text(purpose, "purpose", LONGEST_PURPOSE),
             inquiry_id=inquiry and inquiry.id,

@@ -24,7 +24,7 @@ from domain.lead import Lead
 from domain.model import event_classes
 from domain.people import CITY, Scope
 from domain.ports import Entry
-from domain.reading import Reading, Shown
+from domain.reading import Reading
 from projections.period import Period, day_of
 from projections.runner import Projection
 
@@ -198,7 +198,7 @@ class LookFilter:
     ground_id: UUID | None = None
     kind: Kind | None = None
     looked_by: str | None = None
-    records: Records | Shown | None = None
+    records: StrEnum | None = None  # of Records or of Shown
     subject: UUID | None = None
     site_id: UUID | None = None
     period: Period | None = None

@@ -15,7 +15,7 @@ from strawberry.dataloader import DataLoader
 from api.bootstrap import System
 from domain.errors import InvalidError
 from domain.inquiry import Inquiry
-from domain.people import Person
+from domain.people import Person, Role
 from domain.policy import Placed
 from domain.ports import Request
 from domain.reading import MOST, Reading, Shown
@@ -104,6 +104,13 @@ class Recorder:
         )
         await self._reads.load(read)
 
+    async def record_operation(
+        self, by: Person, asked: str, *, fields: Collection[str] = (), subjects: Collection[UUID] = ()
+    ) -> None:
+        """Whatever `by` asks, if they are an auditor; it lies where they may look. asked: it names no person."""
+        if is_audited(by):
+            await self.record(by, Shown.OPERATION, subjects, place=by.scope, asked=asked, fields=fields)
+
     async def _append(self, reads: Sequence[Read]) -> Sequence[None]:
         system, purpose, inquiry_id = self._system, self._why.read_purpose(), self._why.read_inquiry()
         inquiry = None if inquiry_id is None else await system.log.load(Inquiry, inquiry_id)
@@ -127,6 +134,11 @@ class Recorder:
         events = [event for reading in readings for event in reading.collect_events()]
         await system.log.append(Request(uuid4(), events, {}))
         return [None] * len(reads)
+
+
+def is_audited(person: Person) -> bool:
+    """Whether all that `person` reads is recorded: an auditor may see everything, and is watched in turn."""
+    return Role.AUDITOR in person.roles
 
 
 def together(reads: Sequence[Read]) -> list[Read]:

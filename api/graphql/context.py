@@ -14,7 +14,7 @@ from strawberry.fastapi import BaseContext
 from strawberry.types import Info as StrawberryInfo
 
 from adapters.database import LOST
-from api.audit.record import Recorder, Why
+from api.audit.record import Recorder, Why, is_audited
 from api.bootstrap import System
 from api.graphql.loaders import Loaders
 from api.identity import asking, believed
@@ -84,6 +84,17 @@ class Context(BaseContext):
         await self._recorder.record(
             self.person, shown, subjects, place=place, fields=fields, asked=asked, found=found
         )
+
+    @property
+    def audited(self) -> bool:
+        """Whether whatever the person asks is recorded; of nobody it is not."""
+        return isinstance(self.asking, Person) and is_audited(self.asking)
+
+    async def record_operation(
+        self, asked: str, *, fields: Collection[str] = (), subjects: Collection[UUID] = ()
+    ) -> None:
+        """Record what an auditor asks; see `Recorder.record_operation`."""
+        await self._recorder.record_operation(self.person, asked, fields=fields, subjects=subjects)
 
     async def site(self, code: str) -> Site:
         """The site with this code; NotFoundError."""

@@ -16,6 +16,7 @@ from domain import dispute as domain
 from domain.dispute import AgreementForm, DisputeState, Route
 from domain.lifecycle import require_text
 from domain.mechanisms import JointMechanism
+from domain.reading import Shown
 from projections import disputes
 from projections.disputes import DisputeOrder
 
@@ -116,13 +117,13 @@ class DisputeFile(Dispute, Logged):
 
     @strawberry.field(description="案由: what it is about, read from the log.")
     async def description(self, info: Info) -> Personal | None:
-        info.context.allow("read.parties")
+        await self._open(info, "description")
         found = await replayed(info, domain.Dispute, self.id)
         return None if found is None else Personal.of(found.description)
 
     @strawberry.field(description="当事人: its parties, read from the log.")
     async def parties(self, info: Info) -> list[Party]:
-        info.context.allow("read.parties")
+        await self._open(info, "parties")
         found = await replayed(info, domain.Dispute, self.id)
         if found is None:
             return []
@@ -141,7 +142,7 @@ class DisputeFile(Dispute, Logged):
 
     @strawberry.field(description="调解协议: read from the log; null if there is none.")
     async def agreement(self, info: Info) -> Agreement | None:
-        info.context.allow("read.parties")
+        await self._open(info, "agreement")
         history = await info.context.system.log.history(self.id)
         agreed = [entry.event for entry in history if isinstance(entry.event, domain.Dispute.Agreed)]
         if not agreed:
@@ -156,6 +157,11 @@ class DisputeFile(Dispute, Logged):
             method=Personal.of(event.method),
             place=Personal.of(event.place),
         )
+
+    async def _open(self, info: Info, field: str) -> None:
+        """Record, first of all, that somebody who may is shown `field`: those of one answer become one append."""
+        info.context.allow("read.parties")
+        await info.context.record_read(Shown.PARTIES, [self.id], place=self, fields=[field])
 
 
 @strawberry.input(description="Everything given must hold.")

@@ -1,7 +1,7 @@
 """What the log alone knows of a thing: every event of it, and the thing itself, replayed."""
 
 from datetime import datetime
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 from uuid import UUID
 
 import strawberry
@@ -10,7 +10,9 @@ from eventsourcing.domain import Aggregate
 from api.graphql.context import Info
 from api.graphql.types import Position
 from domain.errors import NotFoundError
+from domain.policy import Placed
 from domain.ports import Entry
+from domain.reading import Shown
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -23,6 +25,15 @@ async def replayed(info: Info, kind: type[A], id: UUID) -> A | None:
         return None
     inside = info.context.person.scope.covers(found.township, found.site_id)
     return found if inside else None
+
+
+async def opened(info: Info, right: str, kind: type[A], id: UUID, shown: Shown) -> A | None:
+    """The same to whoever has `right`, as a file that is shown as a whole: recorded before it is."""
+    info.context.allow(right)
+    found = await replayed(info, kind, id)
+    if found is not None:
+        await info.context.record_read(shown, [id], place=cast("Placed", found))
+    return found
 
 
 @strawberry.type(description="One event of a thing's history, as it stands in the log.")

@@ -1,7 +1,9 @@
 """Which incidents are asked for, and how they are listed; a cursor says where in which order."""
 
+from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
+from urllib.parse import urlencode
 from uuid import UUID
 
 import strawberry
@@ -87,6 +89,11 @@ class IncidentFilter:
         default=None,
         description="Words, Chinese or of any script, all of which stand in what was said; of a confidential one only if you may see that.",
     )
+
+    def question(self) -> str:
+        """What is asked for, as the parameters of an address, for the record: without the words of `text`, which may name somebody."""
+        given = {name: value for name, value in asdict(self).items() if value is not None and name != "text"}
+        return urlencode(given, doseq=True)
 
     def asked(self, now: datetime | None) -> incidents.IncidentFilter:
         """The filter as the read model knows it. now: when what is past due is overdue; None: of no time."""

@@ -14,6 +14,7 @@ from api.graphql.types import After, AfterPosition, Connection, Edge, First, Pag
 from domain.errors import InvalidError
 from domain.incident import IncidentState
 from domain.lifecycle import require_aware
+from domain.reading import LONGEST_QUESTION, Shown
 from projections import incidents, past
 from projections.incidents import Order, Place
 from projections.past import Then
@@ -74,6 +75,8 @@ class Incidents:
         await info.context.caught_up("incidents", _waited(at_position, after_position))
         if then is not None:
             row = await past.one(info.context.reading, info.context.system.log, reader, id, then)
+            if row is not None:
+                await info.context.record_read(Shown.PAST, [id], place=row, asked=_question(then), found=1)
         else:
             async with info.context.reading() as connection:
                 row = await incidents.one(connection, reader, id)
@@ -111,6 +114,13 @@ class Incidents:
                 order=order,
                 after=place,
             )
+            await info.context.record_read(
+                Shown.PAST,
+                [row.incident_id for row in page.rows[:size]],
+                place=reader.scope,
+                asked=_question(then, filter),
+                found=len(page.rows[:size]),
+            )
             return _connection(page.rows, size, order, go_on=page.go_on)
         async with info.context.reading() as connection:
             rows = await incidents.listed(
@@ -126,6 +136,13 @@ async def _then(info: Info, as_of: datetime | None, at_position: Position | None
     if at_position is not None and at_position > (end := await info.context.system.log.position()):
         raise InvalidError(f"atPosition {at_position} is beyond the end of the log, which is {end}")
     return at_position if as_of is None else require_aware(as_of)
+
+
+def _question(then: Then, filter: IncidentFilter | None = None) -> str:
+    """Which moment was asked about, and of which incidents, for the record."""
+    moment = f"atPosition={then}" if isinstance(then, int) else f"asOf={then.isoformat()}"
+    whole = moment if filter is None else f"{moment}&{filter.question()}"
+    return whole[:LONGEST_QUESTION]  # a filter may list any number of codes; the record has the ids as well
 
 
 def _waited(at_position: Position | None, after_position: Position | None) -> Position | None:

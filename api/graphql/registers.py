@@ -7,13 +7,14 @@ from uuid import UUID
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.history import Logged, replayed
+from api.graphql.history import Logged, opened
 from api.graphql.types import Personal
 from domain import consent, credential, inquiry, watch
 from domain.consent import ConsentState, Purpose
 from domain.credential import CredentialState
 from domain.credentials import CredentialKind
 from domain.inquiry import InquiryState, Records
+from domain.reading import Shown
 from domain.watch import WatchKind, WatchState
 
 
@@ -173,24 +174,20 @@ class Registers:
 
     @strawberry.field(description="同意: one consent, or null if there is none that you may see.")
     async def consent(self, info: Info, id: UUID) -> Consent | None:
-        info.context.allow("read.consent")
-        found = await replayed(info, consent.Consent, id)
+        found = await opened(info, "read.consent", consent.Consent, id, Shown.CONSENTS)
         return None if found is None else Consent.of(found)
 
     @strawberry.field(description="凭证: one credential, or null if there is none that you may see.")
     async def credential(self, info: Info, id: UUID) -> Credential | None:
-        info.context.allow("read.credential")
-        found = await replayed(info, credential.Credential, id)
+        found = await opened(info, "read.credential", credential.Credential, id, Shown.CREDENTIALS)
         return None if found is None else Credential.of(found)
 
     @strawberry.field(description="布控: one watch entry, or null if there is none that you may see.")
     async def watch_entry(self, info: Info, id: UUID) -> WatchEntry | None:
-        info.context.allow("read.watch")
-        found = await replayed(info, watch.WatchEntry, id)
+        found = await opened(info, "read.watch", watch.WatchEntry, id, Shown.WATCHED)
         return None if found is None else WatchEntry.of(found)
 
     @strawberry.field(description="查询: one inquiry, or null if there is none that you may see.")
     async def inquiry(self, info: Info, id: UUID) -> Inquiry | None:
-        info.context.allow("read.inquiry")
-        found = await replayed(info, inquiry.Inquiry, id)
+        found = await opened(info, "read.inquiry", inquiry.Inquiry, id, Shown.SEARCHED)
         return None if found is None else Inquiry.of(found)

@@ -32,6 +32,7 @@ from api.graphql.labels import describe
 from api.graphql.limits import BODY
 from api.graphql.mutations import Mutation
 from api.graphql.queries import Query
+from api.graphql.recorded import Recorded
 from api.graphql.socket import INIT_WITHIN, Socket
 from api.graphql.subscriptions import Subscription
 from api.graphql.types import SCALARS
@@ -61,7 +62,7 @@ schema = Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    extensions=[TypedErrors, Guard],
+    extensions=[TypedErrors, Guard, Recorded],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 

@@ -19,6 +19,7 @@ from api.changes import INCIDENTS, Change
 from api.feed import Wants
 from api.graphql.context import Info
 from api.graphql.figures import ClosureFigures, ClosureFilter
+from api.graphql.recorded import record_subscription
 from api.graphql.types import Period, Position
 from api.tokens import expiry
 from domain import policy
@@ -387,6 +388,7 @@ async def _until_expired(
     """Each of `source` as `show` shows it; UnauthenticatedError when the token of who asks expires."""
     expires = expiry(info.context.authorization)
     async with aclosing(source):
+        await record_subscription(info)
         while True:
             left = expires - time.time()
             try:

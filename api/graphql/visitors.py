@@ -16,6 +16,7 @@ from api.graphql.sites import AtSite
 from api.graphql.types import After, AfterPosition, Connection, First, Personal, Position
 from domain import visitor as domain
 from domain.errors import InvalidError
+from domain.reading import Shown
 from domain.visitor import Requester, VisitorState
 from projections import visitors
 
@@ -66,6 +67,7 @@ class Visitor(AtSite):
 class VisitorFile(Visitor, Logged):
     @strawberry.field(description="姓名: of the visitor, as a guard needs it at the gate; read from the log.")
     async def name(self, info: Info) -> Personal | None:
+        await info.context.record_read(Shown.VISITORS, [self.id], place=self, fields=["name"])
         found = await replayed(info, domain.Visitor, self.id)
         return None if found is None else Personal.of(found.name)
 

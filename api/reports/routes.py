@@ -7,6 +7,7 @@ PATIENCE, or is asked for with `Prefer: respond-async`, is a job: see job_routes
 import asyncio
 from datetime import date, datetime
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Header, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
@@ -115,6 +116,9 @@ def mount(app: FastAPI) -> None:
             for projection in sources.reads(wanted.asked.name)
         ]
         await asyncio.gather(*waits)
+        # Every parameter was read: it is a day, a code or a word of ours, and names nobody.
+        question = urlencode(parameters.model_dump(mode="json", by_alias=True, exclude_none=True))
+        await context.record_operation(f"{_BASE}/{report}.{how}?{question}")
         jobs = context.system.reports
         if "respond-async" in {each.lower() for each in _listed(prefer)}:
             job = jobs.start(person, wanted)

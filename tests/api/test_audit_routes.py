@@ -265,6 +265,6 @@ async def test_graphql_asks_the_same_with_the_same_reason(asker, running, story)
     assert {"field": "state", "before": "REPORTED", "after": "ACCEPTED"} in found["diff"]["changed"]
     assert (found["verification"], found["checkpoints"]) == (None, [])
     shown = sorted(event.shown for event in await readings(running))
-    assert shown == ["DIFFERENCE", "EVENTS", "HISTORY", "REPLAY"]
+    assert shown == ["DIFFERENCE", "EVENTS", "HISTORY", "OPERATION", "REPLAY"]
     recorded = await running.log.read(15, 100)
-    assert len({entry.recorded_at for entry in recorded.entries}) <= 4
+    assert len({entry.recorded_at for entry in recorded.entries}) <= 5

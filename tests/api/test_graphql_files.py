@@ -1,29 +1,22 @@
 """One thing by its id, with what the log alone knows of it: for those who may, inside their scope."""
 
-from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from given import NOW, build_site, destroy, person
 from histories import append
-from looking import ASKER, inquiry
+from registering import a_visit, registers
 from telling import tell
 
 from domain.alarm import Alarm, Trigger
-from domain.consent import Consent, Purpose
-from domain.credential import Credential
-from domain.credentials import CredentialKind
 from domain.device import Device, DeviceKind, Protocol
 from domain.people import Role, Scope
-from domain.personal import Personal, of_subject
-from domain.visitor import Requester, Visitor
-from domain.watch import WatchEntry, WatchKind
+from domain.personal import of_subject
 from projections.all import PROJECTIONS
 from projections.runner import catch_up
 
 CHIEF, BY = person(Role.SUPERVISOR), person(Role.ADMIN)
 FAR = Scope("xianjiang")
-DAY = timedelta(days=1)
 
 
 async def told(running):
@@ -134,71 +127,20 @@ async def test_a_site_is_shown_with_its_gates_measures_households_and_the_health
 
 
 async def test_a_visitor_is_named_by_the_visit_alone_to_a_guard_and_not_to_a_supervisor(running, asker, site):
-    visit = UUID(int=3)
-    made = Visitor.request(
-        id=visit,
-        site=site,
-        by=BY,
-        at=NOW,
-        host=uuid4(),
-        requester=Requester.HOST,
-        valid_from=NOW,
-        valid_until=NOW + DAY,
-        name=Personal(of_subject(visit), "张三"),
-        phone=Personal(of_subject(visit), "13800000000"),
-    )
+    made = a_visit(site)
     await append(running.log, [made])
     await told(running)
     query = "query($id: UUID!) { visitor(id: $id) { state name { text redacted } } }"
-    shown = await asker.data(query, person(Role.GUARD), id=str(visit))
+    shown = await asker.data(query, person(Role.GUARD), id=str(made.id))
     assert shown == {"state": "REQUESTED", "name": {"text": "张三", "redacted": False}}
-    assert (await asker.refusal(query, CHIEF, id=str(visit)))["code"] == "FORBIDDEN"
-    assert await asker.data(query, person(Role.GUARD, scope=FAR), id=str(visit)) is None
+    assert (await asker.refusal(query, CHIEF, id=str(made.id)))["code"] == "FORBIDDEN"
+    assert await asker.data(query, person(Role.GUARD, scope=FAR), id=str(made.id)) is None
 
 
 @pytest.fixture
 async def registered(running, site):
     """A consent, the plate registered by it, a watch entry and an inquiry, all at 润锦苑."""
-    given, resident = UUID(int=11), uuid4()
-    scope = of_subject(given)
-    consent = Consent.give(
-        id=given,
-        site=site,
-        by=BY,
-        at=NOW,
-        resident=resident,
-        purpose=Purpose.PLATE_ACCESS,
-        notice_version="2026-1",
-        name=Personal(scope, "张三"),
-        until=NOW + 30 * DAY,
-    )
-    plate = Credential.register(
-        id=UUID(int=12),
-        site=site,
-        by=BY,
-        at=NOW,
-        kind=CredentialKind.PLATE,
-        resident=resident,
-        holder=Personal(scope, "张三"),
-        valid_until=NOW + DAY,
-        value=Personal(scope, "浙C12345"),
-        digest=b"d" * 32,
-        consent=consent,
-    )
-    entry = WatchEntry.request(
-        id=UUID(int=13),
-        by=ASKER,
-        at=NOW,
-        site=site,
-        kind=WatchKind.FACE,
-        subject=Personal(of_subject(UUID(int=13)), "李四"),
-        reference_sha256="a" * 64,
-        legal_basis="刑事诉讼法 150",
-        case="2026-18",
-        purpose="find a suspect",
-        expires_at=NOW + 30 * DAY,
-    )
-    await append(running.log, [consent, plate, entry, inquiry(14, site)])
+    await append(running.log, registers(site))
 
 
 FILES = [
