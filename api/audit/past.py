@@ -15,6 +15,7 @@ from domain.lifecycle import require_aware, topic_of
 from domain.model import AGGREGATES, event_classes
 from domain.policy import Placed
 
+_DIGITS = 19
 Moment = int | datetime
 """A position, or a time of recording."""
 
@@ -69,8 +70,8 @@ def between(found: Whole, first: Moment | None, last: Moment | None) -> Seen:
 
 
 def moment(text: str) -> Moment:
-    """A position (digits) or a time with its zone."""
-    return int(text) if text.isascii() and text.isdigit() else time(text)
+    """A position (digits) or a time with its zone; more digits than a position has are neither."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else time(text)
 
 
 def time(text: str) -> datetime:

@@ -22,13 +22,15 @@ from projections import devices, period
 
 Position = NewType("Position", int)
 """A place in the log; beyond 32 bits in a large district, so not GraphQL's Int."""
-_LAST = 2**53 - 1
+LAST_POSITION = 2**53 - 1
 
 
 def position_of(value: object) -> Position:
     """`value`, if it is one."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LAST:
-        raise InvalidError(f"{value!r} is not a position: a whole number from 0 to {_LAST} is expected")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LAST_POSITION:
+        raise InvalidError(
+            f"{value!r} is not a position: a whole number from 0 to {LAST_POSITION} is expected"
+        )
     return Position(value)
 
 

@@ -11,10 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.bootstrap import System
 from api.identity import Asking
+from api.openapi import NOT_FOUND
 from api.reports import sources
 from api.reports.asked import Asked, Name, Where
 from api.reports.files import MEDIA, Format, write
 from api.reports.produce import produce
+from api.reports.shape import Report
 from domain import policy
 from domain.errors import NotFoundError
 from domain.mechanisms import JointMechanism
@@ -33,11 +35,11 @@ class Parameters(BaseModel):
     from_: date = Field(alias="from", description="The first day.")
     to: date = Field(description="The last day, included.")
     as_of: date | None = Field(None, description="Only what was done by the end of this day counts.")
-    township: str | None = None
-    site: str | None = Field(None, description="Its code.")
-    category: str | None = None
-    unit: str | None = None
-    mechanism: JointMechanism | None = None
+    township: str | None = Field(None, description="Only this township (its code).")
+    site: str | None = Field(None, description="Only this site (its code).")
+    category: str | None = Field(None, description="Only incidents of this category.")
+    unit: str | None = Field(None, description="Only what this unit leads.")
+    mechanism: JointMechanism | None = Field(None, description="Only under this joint mechanism.")
     by: Grain | None = Field(None, description="A row for each of these.")
     group: str | None = Field(None, description="A row for each TOWNSHIP, SITE, CATEGORY, UNIT, ..")
     lineage: str | None = Field(None, description="List what this count was counted from.")
@@ -54,15 +56,25 @@ def mount(app: FastAPI) -> None:
         tags=["reports"],
         summary="The figures of a period, with their definitions",
         response_class=StreamingResponse,
-        responses={200: {"content": {media.split(";")[0]: {} for media in MEDIA.values()}}},
+        responses={
+            200: {
+                "model": Report,
+                "content": {
+                    media.split(";")[0]: {} for how, media in MEDIA.items() if how is not Format.JSON
+                },
+                "description": "The report, whole.",
+            },
+            **NOT_FOUND,
+        },
     )
     async def report(
         request: Request,
-        report: Annotated[str, Path(json_schema_extra={"enum": names})],
-        how: Annotated[str, Path(json_schema_extra={"enum": formats})],
+        report: Annotated[str, Path(json_schema_extra={"enum": names}, description="Which one.")],
+        how: Annotated[str, Path(json_schema_extra={"enum": formats}, description="The format.")],
         parameters: Annotated[Parameters, Query()],
         person: Asking,
     ) -> StreamingResponse:
+        """As far as the person asking may see: `scope` says how far that is. Nothing is sent before the report is whole."""
         if report not in names or how not in formats:
             raise NotFoundError(
                 f"there is no {report}.{how}: the reports are {', '.join(names)}, as {', '.join(formats)}"
