@@ -245,6 +245,14 @@ def schema() -> None:
 
 
 @app.command()
+def openapi() -> None:
+    """Print the description of the HTTP interface; `anju openapi > docs/openapi.json` after a change."""
+    from api.http import description
+
+    typer.echo(description(configured()), nl=False)
+
+
+@app.command()
 def token(
     role: Annotated[Role, typer.Argument(help="What the holder is trusted with.")],
     *,

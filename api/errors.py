@@ -29,6 +29,7 @@ STATUS = {
 }
 _NOT_ASKED = (GraphQLError, MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 """What is wrong with a question is no error of ours."""
+MEDIA_TYPE = "application/problem+json"
 UNEXPECTED = "something went wrong here, not in your request; it was written down"
 
 
@@ -72,7 +73,7 @@ def problem(status: int, code: str, detail: str, headers: Mapping[str, str] | No
     body = {"type": f"/problems/{slug}", "title": code, "status": status, "detail": detail}
     if status == STATUS["UNAUTHENTICATED"]:
         headers = {"WWW-Authenticate": "Bearer", **(headers or {})}
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
+    return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
 
 
 def _challenge(error: AnjuError) -> dict[str, str] | None:

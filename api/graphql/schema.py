@@ -36,6 +36,7 @@ from api.graphql.recorded import Recorded
 from api.graphql.socket import INIT_WITHIN, Socket
 from api.graphql.subscriptions import Subscription
 from api.graphql.types import SCALARS
+from api.settings import Settings
 from domain.errors import NotFoundError, TooCostlyError
 
 
@@ -161,9 +162,9 @@ class Router(GraphQLRouter[Context, None]):
             raise json.JSONDecodeError(str(error), "", 0) from error
 
 
-def mount(app: FastAPI) -> None:
+def mount(app: FastAPI, settings: Settings) -> None:
     """Serve the schema at /graphql and GraphiQL's files below /static/graphiql."""
-    trusted = app.state.system.settings.trusted_documents
+    trusted = settings.trusted_documents
     app.state.documents = None if trusted is None else read_documents(trusted, schema._schema)  # noqa: SLF001 - it has no other name
     router = Router(
         schema,
@@ -173,7 +174,7 @@ def mount(app: FastAPI) -> None:
         subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
         connection_init_wait_timeout=INIT_WITHIN,
         max_subscriptions_per_connection=None,  # Socket counts them
-        allowed_origins=app.state.system.settings.origins,
+        allowed_origins=settings.origins,
     )
     app.include_router(router, include_in_schema=False)  # it describes itself
     app.mount("/static/graphiql", StaticFiles(directory=_FILES), name="graphiql")

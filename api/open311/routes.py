@@ -17,6 +17,7 @@ from api.open311.city import OURS, City, Jurisdiction, read_city
 from api.open311.form import read_form
 from api.open311.reporting import report
 from api.open311.writing import Data, Format, written
+from api.settings import Settings
 from domain.errors import AnjuError, NotFoundError
 from domain.people import Scope
 from projections import public
@@ -59,16 +60,16 @@ class _Asked:
 Work = Callable[[_Asked], Awaitable[Data]]
 
 
-def mount(app: FastAPI, system: System) -> None:
+def mount(app: FastAPI, settings: Settings) -> None:
     """Serve it; InvalidError if the city's file cannot be used."""
-    city = read_city(system.settings.open311 or OURS)
+    city = read_city(settings.open311 or OURS)
 
     def add(method: str, path: str, root: str, work: Work, summary: str) -> None:
         async def of_all(request: Request, how: How) -> Response:
-            return await _answered(work, _Asked(system, city, request, ""), root, how)
+            return await _answered(work, _Asked(request.app.state.system, city, request, ""), root, how)
 
         async def of_one(request: Request, code: str, how: How) -> Response:
-            return await _answered(work, _Asked(system, city, request, code), root, how)
+            return await _answered(work, _Asked(request.app.state.system, city, request, code), root, how)
 
         app.add_api_route(
             f"{BASE}/{path}.{{how}}",

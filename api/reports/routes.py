@@ -15,11 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.graphql.context import context_getter
 from api.identity import Asking
+from api.openapi import NOT_FOUND
 from api.reports import job_routes, sources
 from api.reports.answers import accepted, permit, sent
 from api.reports.asked import Asked, Name, Where
 from api.reports.files import MEDIA, Format
 from api.reports.jobs import Job, Jobs, UnchangedError, Wanted
+from api.reports.shape import Report
 from domain.errors import NotFoundError
 from domain.mechanisms import JointMechanism
 from domain.people import Person
@@ -42,11 +44,11 @@ class Parameters(BaseModel):
     from_: date = Field(alias="from", description="The first day.")
     to: date = Field(description="The last day, included.")
     as_of: date | None = Field(None, description="Only what was done by the end of this day counts.")
-    township: str | None = None
-    site: str | None = Field(None, description="Its code.")
-    category: str | None = None
-    unit: str | None = None
-    mechanism: JointMechanism | None = None
+    township: str | None = Field(None, description="Only this township (its code).")
+    site: str | None = Field(None, description="Only this site (its code).")
+    category: str | None = Field(None, description="Only incidents of this category.")
+    unit: str | None = Field(None, description="Only what this unit leads.")
+    mechanism: JointMechanism | None = Field(None, description="Only under this joint mechanism.")
     by: Grain | None = Field(None, description="A row for each of these.")
     group: str | None = Field(None, description="A row for each TOWNSHIP, SITE, CATEGORY, UNIT, ..")
     lineage: str | None = Field(None, description="List what this count was counted from.")
@@ -88,21 +90,29 @@ def mount(app: FastAPI) -> None:
         summary="The figures of a period, with their definitions",
         response_class=StreamingResponse,
         responses={
-            200: {"content": {media.split(";")[0]: {} for media in MEDIA.values()}},
+            200: {
+                "model": Report,
+                "content": {
+                    media.split(";")[0]: {} for how, media in MEDIA.items() if how is not Format.JSON
+                },
+                "description": "The report.",
+            },
             202: {"description": "It takes longer: look where Location says", "content": {_JSON: {}}},
             304: {"description": "It is what If-None-Match names"},
+            **NOT_FOUND,
         },
     )
     async def report(
         request: Request,
         *,
-        report: Annotated[str, Path(json_schema_extra={"enum": names})],
-        how: Annotated[str, Path(json_schema_extra={"enum": formats})],
+        report: Annotated[str, Path(json_schema_extra={"enum": names}, description="Which one.")],
+        how: Annotated[str, Path(json_schema_extra={"enum": formats}, description="The format.")],
         parameters: Annotated[Parameters, Query()],
         person: Asking,
         prefer: Annotated[list[str], Header(description="`respond-async`: answer 202 at once.")] = [],  # noqa: B006  (FastAPI copies it)
         if_none_match: Annotated[list[str], Header(description="ETags of reports that you have.")] = [],  # noqa: B006
     ) -> Response:
+        """As far as the person asking may see: `scope` says how far that is."""
         if report not in names or how not in formats:
             raise NotFoundError(
                 f"there is no {report}.{how}: the reports are {', '.join(names)}, as {', '.join(formats)}"

@@ -268,3 +268,16 @@ async def test_graphql_asks_the_same_with_the_same_reason(asker, running, story)
     assert shown == ["DIFFERENCE", "EVENTS", "HISTORY", "OPERATION", "REPLAY"]
     recorded = await running.log.read(15, 100)
     assert len({entry.recorded_at for entry in recorded.entries}) <= 5
+
+
+async def test_numbers_that_no_position_can_be_are_refused_and_not_looked_for(get, story):
+    incident, _ = story
+    refused(await get("events", after=1 << 63), 422, "query.after")
+    refused(await get("checkpoints", before=1 << 63), 422, "query.before")
+    refused(await get(f"diff/{incident}", from_="1", to="9" * 5000), 422, "is no time")
+
+
+async def test_whoever_shows_no_token_is_told_that_before_anything_else(get, story):
+    incident, _ = story
+    refused(await get(f"diff/{incident}", by=None, from_="", to=""), 401, "say who you are")
+    refused(await get("events", by=None, topic="nothing"), 401, "say who you are")
