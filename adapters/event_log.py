@@ -114,6 +114,14 @@ class PostgresLog:
             found.setdefault(entry.event.originator_id, []).append(entry)
         return found
 
+    async def events_of(
+        self, kind: type[A], versions: Collection[tuple[UUID, int]], *, opened: bool = True
+    ) -> dict[tuple[UUID, int], Entry]:
+        ids, numbers = [one for one, _ in versions], [number for _, number in versions]
+        rows = await self._fetch(SQL.events_of_versions.sql, ids, numbers, category_of(kind))
+        entries = await self._entries(rows, opened=opened)
+        return {(entry.event.originator_id, entry.event.originator_version): entry for entry in entries}
+
     async def read(
         self,
         after: int,

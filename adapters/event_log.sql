@@ -44,6 +44,13 @@ select notification_id, topic, recorded_at, metadata, state
  where originator_id = any($1::uuid[]) and category = $2 and originator_version <= coalesce($3::int, 2147483647)
  order by originator_id, originator_version
 
+-- name: events_of_versions
+-- Single events: $1 the ids of their aggregates, $2 the version of each, $3 the category
+select notification_id, topic, recorded_at, metadata, state
+  from events
+  join unnest($1::uuid[], $2::int[]) as wanted (id, version) on originator_id = id and originator_version = version
+ where category = $3
+
 -- name: read
 -- The positions beyond $1 up to $2, every one of them; the state only of the topics $3 (null: of all).
 select notification_id, topic, recorded_at, metadata, case when $3::text[] is null or topic = any($3) then state end as state

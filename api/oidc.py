@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import jwt
 
+from api.believed import Believed
 from api.jwks import KeySet
 from api.settings import Settings
 from domain.errors import ForbiddenError, InvalidError, TokenError
@@ -46,12 +47,16 @@ class Provider:
     audience: str
     names: ClaimNames
     keys: KeySet
+    _believed: Believed = field(default_factory=Believed, init=False, repr=False, compare=False)
 
     async def person(self, token: str) -> Person:
         """Who `token` says is asking. TokenError: it is not believed; ForbiddenError: it says too little, or what we do not know."""
         try:
             header = jwt.get_unverified_header(token)
-            key = await self.keys.find(header.get("kid"), header.get("alg"))
+            key = await self.keys.find(header.get("kid"), header.get("alg"))  # each time: it may be withdrawn
+            known = self._believed.recall(token, key)
+            if known is not None:
+                return known
             claims = jwt.decode(
                 token,
                 key,
@@ -71,7 +76,9 @@ class Provider:
             or claims.get("typ") not in _CLAIM_TYPES
         ):
             raise TokenError("the token is not accepted: it is no access token, but of another kind")
-        return person_of_claims(claims, self.names)
+        person = person_of_claims(claims, self.names)
+        self._believed.remember(token, key, person, int(claims["exp"]) + LEEWAY)
+        return person
 
 
 def person_of_claims(claims: Mapping[str, Any], names: ClaimNames) -> Person:

@@ -1,6 +1,6 @@
 """Bearer tokens of people: JWT signed with Ed25519. A demo or a small site signs its own, with a key kept in the data folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from adapters.signing import make_key
+from api.believed import Believed
 from domain.errors import TokenError
 from domain.people import Person, Role, Scope
 
@@ -23,6 +24,7 @@ class Issuer:
     """Signs tokens and believes only those it signed."""
 
     key: Ed25519PrivateKey
+    _believed: Believed = field(default_factory=Believed, init=False, repr=False, compare=False)
 
     def sign(self, person: Person, now: datetime, lifetime: timedelta = LIFETIME) -> str:
         """A token that says who `person` is, from `now` on."""
@@ -44,6 +46,9 @@ class Issuer:
 
     def person(self, token: str) -> Person:
         """Who `token` says is asking; TokenError if it cannot be believed."""
+        known = self._believed.recall(token, self.key)
+        if known is not None:
+            return known
         try:
             claims = jwt.decode(
                 token,
@@ -54,7 +59,7 @@ class Issuer:
                 options={"require": ["exp", "iat", "sub", "iss", "aud"]},
             )
             site = claims.get("site")
-            return Person(
+            person = Person(
                 id=claims["sub"],
                 roles=frozenset(Role(role) for role in claims.get("roles", [])),
                 scope=Scope(claims.get("township"), UUID(site) if site else None),
@@ -62,6 +67,8 @@ class Issuer:
             )
         except (jwt.InvalidTokenError, ValueError, TypeError) as error:
             raise TokenError(f"the token is not accepted: {error}") from error
+        self._believed.remember(token, self.key, person, int(claims["exp"]))
+        return person
 
 
 def names_us(token: str) -> bool:

@@ -86,6 +86,11 @@ class EventLog(Protocol):
         version: only the first `version` events of each. Not `opened`: what is personal stays sealed.
         """
 
+    async def events_of(
+        self, kind: type[A], versions: Collection[tuple[UUID, int]], *, opened: bool = True
+    ) -> dict[tuple[UUID, int], Entry]:
+        """The single events that have these versions of these aggregates, in one statement; what is not there is left out."""
+
     async def read(
         self,
         after: int,

@@ -78,23 +78,27 @@ def timeline(entries: Sequence[Entry]) -> list[Moment]:
     """The steps of one incident, of all its entries from the first."""
     moments: list[Moment] = []
     state = ""
-    for position, recorded_at, event, _ in entries:
-        state = event.TO or state
-        moments.append(
-            Moment(
-                position,
-                event.originator_version,
-                event.timestamp,
-                recorded_at,
-                event.TOPIC,
-                event.actor,
-                state,
-                *LABELS[type(event)],
-                _first(event, UNITS),
-                _first(event, TEXTS),
-            )
-        )
+    for entry in entries:
+        state = entry.event.TO or state
+        moments.append(moment(entry, state))
     return moments
+
+
+def moment(entry: Entry, state: str) -> Moment:
+    """One step, after which the incident stood in `state`."""
+    position, recorded_at, event, _ = entry
+    return Moment(
+        position,
+        event.originator_version,
+        event.timestamp,
+        recorded_at,
+        event.TOPIC,
+        event.actor,
+        state,
+        *LABELS[type(event)],
+        _first(event, UNITS),
+        _first(event, TEXTS),
+    )
 
 
 def _first(event: events.Event, names: Sequence[str]) -> str | None:

@@ -29,7 +29,7 @@ from strawberry.types.graphql import OperationType
 from api.errors import extensions_of
 from api.graphql.context import Context
 from api.graphql.documents import Documents, asked_for
-from api.graphql.limits import TOKENS, measure, require_affordable
+from api.graphql.limits import TOKENS, Measured, measure, require_affordable
 from api.settings import Settings
 from domain.errors import AnjuError, TooCostlyError
 
@@ -38,6 +38,8 @@ COST = "Anju-Cost"
 _TOO_LONG = f"Syntax Error: Document contains more than {TOKENS} tokens. Parsing aborted."
 _REMEMBERED = 128
 """Documents, with what validation found: a front end sends the same few again and again. At most 3 MB each."""
+Sizes = tuple[tuple[str, int | None], ...]
+"""Variables by name; None: something that is no whole number."""
 _ERRORS = 10
 """Errors that are told of one document."""
 _NOTHING = SelectionSetNode(selections=(FieldNode(name=NameNode(value="__typename")),))
@@ -49,12 +51,40 @@ def _parsed(text: str) -> DocumentNode:
 
 
 @lru_cache(_REMEMBERED)
-def _validated(schema: GraphQLSchema, document: DocumentNode, *, introspection: bool) -> list[GraphQLError]:
-    """What is wrong with the document, by the rules that Strawberry applies. Looking for errors, and for what was meant, takes long."""
+def _validated(schema: GraphQLSchema, text: str, *, introspection: bool) -> list[GraphQLError]:
+    """What is wrong with the document, by the rules that Strawberry applies. Looking for errors, and for what was meant, takes long.
+
+    By its text: to hash what was parsed takes longer than to hash the text, once for each of its nodes.
+    """
     rules = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
     secret = () if introspection else (NoSchemaIntrospectionCustomRule,)
     return validate(
-        schema, document, (*rules, *secret), max_errors=_ERRORS, hide_suggestions=not introspection
+        schema, _parsed(text), (*rules, *secret), max_errors=_ERRORS, hide_suggestions=not introspection
+    )
+
+
+@lru_cache(_REMEMBERED)
+def _measured(schema: GraphQLSchema, text: str, name: str | None, given: Sizes) -> Measured | None:
+    """What the operation of this name asks for; None if there is no such one, which validation refuses."""
+    document = _parsed(text)
+    operation = get_operation_ast(document, name)
+    return None if operation is None else measure(schema, document, operation, dict(given))
+
+
+def _sizes(text: str, variables: object) -> Sizes:
+    """What of the variables a measure can depend on: of those that an operation declares, which are given, and the whole numbers."""
+    if not isinstance(variables, dict) or not variables:
+        return ()
+    declared = {
+        one.variable.name.value
+        for node in _parsed(text).definitions
+        if isinstance(node, OperationDefinitionNode)
+        for one in node.variable_definitions or ()
+    }
+    return tuple(
+        (name, value if isinstance(value, int) else None)
+        for name, value in sorted(variables.items())
+        if name in declared
     )
 
 
@@ -98,10 +128,10 @@ class Guard(SchemaExtension):
             except TooCostlyError as error:
                 self._refuse(error)
             else:
-                assert asked.graphql_document is not None
+                assert asked.query is not None
                 asked.pre_execution_errors = _validated(
                     asked.schema._schema,  # noqa: SLF001 - it has no other name
-                    asked.graphql_document,
+                    asked.query,
                     introspection=self._settings.introspection,
                 )
         yield
@@ -140,12 +170,15 @@ class Guard(SchemaExtension):
 
     def _require_affordable(self) -> None:
         asked = self.execution_context
-        assert asked.graphql_document is not None
-        operation = get_operation_ast(asked.graphql_document, asked.operation_name)
-        if operation is None:
-            return  # nameless among others: validation refuses it
-        variables = asked.variables if isinstance(asked.variables, dict) else {}
-        measured = measure(asked.schema._schema, asked.graphql_document, operation, variables)  # noqa: SLF001 - as above
+        assert asked.query is not None
+        measured = _measured(
+            asked.schema._schema,  # noqa: SLF001 - as above
+            asked.query,
+            asked.operation_name,
+            _sizes(asked.query, asked.variables),
+        )
+        if measured is None:
+            return
         if self._context.response is not None:  # a socket has none
             self._context.response.headers[COST] = str(measured.cost)
         require_affordable(measured, self._settings.graphql_cost)

@@ -18,7 +18,7 @@ from domain.mechanisms import JointMechanism
 from domain.ports import Entry
 from domain.reading import Shown
 from projections.standing import Standing
-from projections.timeline import Moment, timeline
+from projections.timeline import Moment, moment, timeline
 
 strawberry.enum(Leg, description="How far a unit is with its part.")
 strawberry.enum(Clock, description="What passes: every hour 自然时, or office hours of working days 工作时.")
@@ -197,8 +197,9 @@ class Incident:
 
     @strawberry.field(description="Its latest event.")
     async def last_event(self, info: Info) -> TimelineEntry:
-        *_, last = timeline(await self._entries(info))
-        return TimelineEntry.of(last, withheld=self._withheld)
+        last = await info.context.loaders.events.load((self.id, self.version))
+        assert last is not None, "the read model has folded it"
+        return TimelineEntry.of(moment(last, self.state), withheld=self._withheld)
 
     @strawberry.field(
         description="取证: pictures and documents, oldest first; null if it is confidential 保密 and you may not see them."

@@ -23,6 +23,7 @@ class Loaders:
     def __init__(self, log: EventLog, reading: Reading, person: Callable[[], Person]) -> None:
         self._log, self._reading, self._person = log, reading, person
         self.histories: DataLoader[UUID, list[Entry]] = DataLoader(self._histories, cache=False)
+        self.events: DataLoader[tuple[UUID, int], Entry | None] = DataLoader(self._events, cache=False)
         self.reporters: DataLoader[UUID, Personal | None] = DataLoader(self._reporters, cache=False)
         self.incidents: DataLoader[UUID, Standing | None] = DataLoader(self._incidents, cache=False)
 
@@ -30,6 +31,11 @@ class Loaders:
         """Every event of each incident; what is personal in them stays sealed."""
         found = await self._log.histories(Incident, set(ids), opened=False)
         return [found.get(one, []) for one in ids]
+
+    async def _events(self, versions: list[tuple[UUID, int]]) -> Sequence[Entry | None]:
+        """One event of each incident, by its version; what is personal in it stays sealed."""
+        found = await self._log.events_of(Incident, set(versions), opened=False)
+        return [found.get(one) for one in versions]
 
     async def _reporters(self, ids: list[UUID]) -> Sequence[Personal | None]:
         """Who reported each incident, in clear: whoever asks for it may read it, and that they did is written down there."""

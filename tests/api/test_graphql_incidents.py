@@ -462,7 +462,7 @@ query($first: Int!, $atPosition: Position) { incidents(first: $first, atPosition
   reporter { text }
 } } } }
 """
-MOST_STATEMENTS = 20
+MOST_STATEMENTS = 23
 RICH_WORK = "query($first: Int!) { openWork(first: $first) { edges { node { duty incident { site { code } timeline { said } } } } } }"
 
 
