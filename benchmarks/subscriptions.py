@@ -18,11 +18,12 @@ import uvloop
 import websockets
 from common import BY, NOW, migrated
 from harness import RUNS, Row, arguments, show
+from websockets.typing import Subprotocol
 
 from api.bootstrap import System, system
 from api.http import application
 from api.serving import serving
-from api.settings import Settings
+from api.settings import load_settings
 from domain.incident import Incident, Source
 from domain.people import Person, Role
 from domain.ports import Request
@@ -41,7 +42,9 @@ def _subscribers(url: str, token: str, sites: list[str], number: int, ready: Con
 
         async def follow(site: str) -> None:
             async with websockets.connect(
-                url.replace("http", "ws", 1) + "/graphql", subprotocols=["graphql-transport-ws"], proxy=None
+                url.replace("http", "ws", 1) + "/graphql",
+                subprotocols=[Subprotocol("graphql-transport-ws")],
+                proxy=None,
             ) as socket:
                 await socket.send(
                     json.dumps({"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}})
@@ -156,7 +159,7 @@ def _p99(sent: dict[int, float], heard: dict[int, float]) -> float:
 async def main(rate: int, seconds: int, subscribers: int, runs: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         async with migrated() as server:
-            settings = Settings(database_url=server.url, nats_url=None, data_dir=Path(folder), port=0)
+            settings = load_settings(database_url=server.url, data_dir=Path(folder), rate=1_000_000)
             async with (
                 system(settings, with_bus=False) as running,
                 serving(application(running), "127.0.0.1", 0) as url,

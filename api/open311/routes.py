@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import asyncpg
 from fastapi import FastAPI, Path, Request
@@ -26,6 +26,17 @@ BASE = "/open311/v2"
 STATUS = errors.STATUS | {"INVALID": 400}
 """The specification knows no 422."""
 How = Annotated[str, Path(description="xml or json")]
+Code = Annotated[str, Path(description="Of the service, the request or the token.")]
+_SAID: dict[str, Any] = {
+    "text/xml": {},
+    "application/json": {"schema": {"description": "As GeoReport v2 has it."}},
+}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "What was asked for.", "content": _SAID},
+    400: {"description": "A list of errors: something is missing, or cannot be so.", "content": _SAID},
+    403: {"description": "A list of errors: the api_key is missing or not known.", "content": _SAID},
+    404: {"description": "A list of errors: no such thing is public.", "content": _SAID},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +79,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
         async def of_all(request: Request, how: How) -> Response:
             return await _answered(work, _Asked(request.app.state.system, city, request, ""), root, how)
 
-        async def of_one(request: Request, code: str, how: How) -> Response:
+        async def of_one(request: Request, code: Code, how: How) -> Response:
             return await _answered(work, _Asked(request.app.state.system, city, request, code), root, how)
 
         app.add_api_route(
@@ -78,7 +89,9 @@ def mount(app: FastAPI, settings: Settings) -> None:
             tags=["open311"],
             summary=summary,
             operation_id=f"open311_{work.__name__}",
+            description="As [GeoReport v2](https://wiki.open311.org/GeoReport_v2/) specifies it; docs/open311.md has the parameters.",
             response_class=Response,
+            responses=_ANSWERS,
         )
 
     add("GET", "discovery", "discovery", discovery, "Where Open311 is and what it speaks")

@@ -89,15 +89,21 @@ async def build(
     return await _report(connection, source, asked, tuple(sections), chart)
 
 
-async def trace(connection: asyncpg.Connection, source: Source, asked: Asked, count: str) -> Report:
-    """What `count` was counted from, read while it is written. Errors as `build`."""
-    await _codes(connection, asked)
+def require_lineage(source: Source, asked: Asked, count: str) -> None:
+    """InvalidError if the report cannot tell what `count` was counted from."""
     if source.lineage is None or count not in source.counts:
         known = ", ".join(source.counts) or "nothing"
         raise InvalidError(f"the report {asked.name} has no lineage of {count!r}, but of {known}")
     if asked.by or asked.group:
         raise InvalidError("a lineage is of the whole period: ask for it without by and group")
+
+
+async def trace(connection: asyncpg.Connection, source: Source, asked: Asked, count: str) -> Report:
+    """What `count` was counted from, read while it is written. Errors as `build`."""
+    await _codes(connection, asked)
+    require_lineage(source, asked, count)
     lineage = source.lineage
+    assert lineage is not None
 
     async def page(after: int) -> list[Row]:
         return [

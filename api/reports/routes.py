@@ -97,7 +97,12 @@ def mount(app: FastAPI) -> None:
                 },
                 "description": "The report.",
             },
-            202: {"description": "It takes longer: look where Location says", "content": {_JSON: {}}},
+            202: {
+                "description": "It takes longer: look where Location says",
+                "content": {
+                    _JSON: {"schema": {"description": "The job, as /api/reports/jobs/{id} tells it."}}
+                },
+            },
             304: {"description": "It is what If-None-Match names"},
             **NOT_FOUND,
         },
@@ -120,7 +125,7 @@ def mount(app: FastAPI) -> None:
         permit(person, parameters.lineage)
         context = await context_getter(request)
         wanted = parameters.wanted(Name(report), Format(how), person, context.system.now())
-        sources.require_known(wanted.asked)
+        sources.require_known(wanted.asked, wanted.lineage)
         waits = [
             context.caught_up(projection, parameters.after_position)
             for projection in sources.reads(wanted.asked.name)

@@ -7,7 +7,7 @@ import asyncpg
 
 from api.reports import closure, gates, mediation, safety
 from api.reports.asked import Asked, Name
-from api.reports.build import Counted, build, trace
+from api.reports.build import Counted, build, require_lineage, trace
 from api.reports.produce import Build
 from projections import runner
 from projections.all import PROJECTIONS
@@ -32,10 +32,12 @@ class Standing(NamedTuple):
     position: int
 
 
-def require_known(asked: Asked) -> None:
+def require_known(asked: Asked, lineage: str | None = None) -> None:
     """InvalidError if something is asked of a report that it does not know."""
     source = SOURCES[asked.name]
     asked.require_known(source.narrows, source.groups)
+    if lineage is not None:
+        require_lineage(source, asked, lineage)
 
 
 def reads(name: Name) -> list[str]:

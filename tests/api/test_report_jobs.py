@@ -35,7 +35,7 @@ NOVEMBER = {"from": "2018-11-01", "to": "2018-11-30"}
 JOBS = "/api/reports/jobs"
 SOON = 10.0
 """Seconds in which what has to happen has happened."""
-READER = person(Role.AUDITOR)
+READER = person(Role.SUPERVISOR)
 
 
 @pytest.fixture
@@ -215,12 +215,12 @@ async def test_a_written_report_is_let_go_of_after_its_time(running, served, mon
 
 
 async def test_why_a_report_could_not_be_written_is_told(served):
-    told = await ended(served, await asked_for(served, "safety.csv", lineage="weather"))
+    told = await ended(served, await asked_for(served, "safety.csv", site="nowhere"))
     assert (told["state"], told["link"]) == ("FAILED", None)
-    assert told["problem"]["status"] == 422
-    assert "no lineage of 'weather'" in told["problem"]["detail"]
+    assert told["problem"]["status"] == 404
+    assert "there is no site 'nowhere'" in told["problem"]["detail"]
     refused = await get(served, f"{JOBS}/{told['id']}/file")
-    assert (refused.status_code, refused.json()["detail"]) == (422, told["problem"]["detail"])
+    assert (refused.status_code, refused.json()["detail"]) == (404, told["problem"]["detail"])
     at_once = await get(served, "mediation.csv", more={"Prefer": "respond-async"}, group="GATE")
     assert at_once.status_code == 422  # no job for what can be known to be wrong
 
