@@ -1,7 +1,8 @@
 """How a refusal looks outside: GraphQL code, HTTP problem (RFC 9457), exit code. The one place that maps them."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -9,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from graphql import GraphQLError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import MaskErrors
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -81,6 +83,21 @@ def _challenge(error: AnjuError) -> dict[str, str] | None:
     return {"WWW-Authenticate": 'Bearer error="invalid_token"'} if isinstance(error, TokenError) else None
 
 
+def _allowed(request: Request) -> str:
+    """The methods of all routes with this path: Starlette names those of the first one."""
+    found = (
+        route for route in _each(request.app.routes) if route.matches(request.scope)[0] is not Match.NONE
+    )
+    return ", ".join(sorted({method for route in found for method in getattr(route, "methods", None) or ()}))
+
+
+def _each(routes: Iterable[Any]) -> Iterator[Any]:
+    """The routes themselves, also those of routers that were included."""
+    for route in routes:
+        router = getattr(route, "original_router", None)
+        yield from (route,) if router is None else _each(router.routes)
+
+
 def handle_errors(app: FastAPI) -> None:
     """Answer every error of `app` as a problem."""
 
@@ -97,9 +114,14 @@ def handle_errors(app: FastAPI) -> None:
         return problem(422, "INVALID", wrong)
 
     @app.exception_handler(HTTPException)
-    def answered(_request: Request, error: HTTPException) -> JSONResponse:
+    def answered(request: Request, error: HTTPException) -> JSONResponse:
         code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, "HTTP")
-        return problem(error.status_code, code, error.detail, error.headers)
+        headers = (
+            {"Allow": _allowed(request)}
+            if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+            else error.headers
+        )
+        return problem(error.status_code, code, error.detail, headers)
 
     @app.exception_handler(Exception)
     def unexpected(_request: Request, error: Exception) -> JSONResponse:

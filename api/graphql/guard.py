@@ -29,7 +29,7 @@ from strawberry.types.graphql import OperationType
 from api.errors import extensions_of
 from api.graphql.context import Context
 from api.graphql.documents import Documents, asked_for
-from api.graphql.limits import TOKENS, Measured, measure, require_affordable
+from api.graphql.limits import TOKENS, Measured, measure, require_affordable, whole
 from api.settings import Settings
 from domain.errors import AnjuError, TooCostlyError
 
@@ -81,11 +81,7 @@ def _sizes(text: str, variables: object) -> Sizes:
         if isinstance(node, OperationDefinitionNode)
         for one in node.variable_definitions or ()
     }
-    return tuple(
-        (name, value if isinstance(value, int) else None)
-        for name, value in sorted(variables.items())
-        if name in declared
-    )
+    return tuple((name, whole(value)) for name, value in sorted(variables.items()) if name in declared)
 
 
 class Guard(SchemaExtension):

@@ -203,6 +203,11 @@ def _number(asked: _Asked, value: object) -> int | None:
         return int(
             found.value[:12]
         )  # Python refuses to read very long ones; GraphQL's Int ends at ten digits
-    if isinstance(found, float) and found.is_integer():  # JSON's 500.0 is an Int of GraphQL
-        return int(found)
-    return found if isinstance(found, int) else None
+    return whole(found)
+
+
+def whole(value: object) -> int | None:
+    """The whole number that a variable is, as GraphQL reads it: JSON's 500.0 is an Int."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) else None

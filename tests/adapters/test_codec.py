@@ -5,6 +5,7 @@ import json
 from datetime import datetime, timedelta, timezone
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from given import NOW
 from samples import filled
@@ -73,7 +74,7 @@ def test_an_unknown_topic_is_corrupt(topic):
 )
 def test_a_field_of_another_type_is_corrupt(field, value):
     topic, state = codec.encode(sample("incident.reported"))
-    wrong = json.dumps(json.loads(state) | {field: value}).encode()
+    wrong = msgspec.json.encode(json.loads(state) | {field: value})
     with pytest.raises(CorruptError, match=field):
         codec.decode(topic, wrong)
 
@@ -88,7 +89,7 @@ def test_a_field_that_is_missing_is_corrupt(topic):
     for field in needed:
         rest = {name: value for name, value in fields.items() if name != field}
         with pytest.raises(CorruptError):
-            codec.decode(topic, json.dumps(rest).encode())
+            codec.decode(topic, msgspec.json.encode(rest))
 
 
 def test_half_of_a_surrogate_pair_cannot_be_stored():

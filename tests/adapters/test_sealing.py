@@ -5,6 +5,7 @@ import json
 import os
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.domain import Aggregate
@@ -44,7 +45,7 @@ def stored(event):
 
 
 def reread(document):
-    return unseal(codec.decode("incident.reported", json.dumps(document).encode()), KEYS)
+    return unseal(codec.decode("incident.reported", msgspec.json.encode(document)), KEYS)
 
 
 def test_a_sealed_event_opens_to_the_event_it_was():
@@ -84,12 +85,12 @@ def test_a_personal_value_that_nobody_sealed_is_not_encoded():
 
 
 def test_a_decoded_event_that_nobody_opened_shows_a_redacted_value():
-    decoded = codec.decode("incident.reported", json.dumps(stored(reported())).encode())
+    decoded = codec.decode("incident.reported", msgspec.json.encode(stored(reported())))
     assert decoded.reporter.redacted
 
 
 def test_with_its_key_destroyed_a_value_is_redacted():
-    decoded = codec.decode("incident.reported", json.dumps(stored(reported())).encode())
+    decoded = codec.decode("incident.reported", msgspec.json.encode(stored(reported())))
     assert unseal(decoded, {SCOPE: None}).reporter == Personal(SCOPE, None)
 
 

@@ -365,7 +365,7 @@ BAD_VALUES = [
     ({"site": "\ud800"}, "is not a code"),
     ({"category": "Noise at night"}, "is not a code"),
     ({"description": "   "}, "description is empty"),
-    ({"description": "x" * 2001}, "at most 2000"),
+    ({"description": "x" * 4001}, "at most 4000"),
     ({"description": "a\x00b"}, "not text"),
     ({"description": "a\ud800b"}, "not text"),
     ({"occurredAt": "2018-01-01T00:00:00"}, "no time zone"),

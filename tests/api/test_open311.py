@@ -398,7 +398,10 @@ async def test_a_place_is_found_by_its_code_its_nearness_or_its_name(working, lo
 
 async def log_names(working, log):
     """Wait for the read model of sites, in which 高桥 gets a name of its own."""
-    await until(lambda: working.pool.fetchval("select count(*) = 2 from sites"))
+    end = await log.position()
+    await until(
+        lambda: working.pool.fetchval("select position >= $1 from projections where name = 'sites'", end)
+    )
     await working.pool.execute("update sites set name = '高桥小区' where code = 'gaoqiao'")
 
 

@@ -227,7 +227,7 @@ async def test_passes_and_their_lineage_are_what_the_definitions_give(
 def scattered(random, passes, first):
     """Who passed, and what guards decided somewhere later, between other passes: a request for each event."""
     events = [(random.random(), event) for one in passes for event in one.collect_events()]
-    order = sorted(events, key=lambda placed: (placed[0] + placed[1].originator_version, placed[0]))
+    order = sorted(events, key=lambda placed: (placed[1].originator_version, placed[0]))
     return [
         Request(uuid5(NAMESPACE, f"{first} {number}"), [event], {}) for number, (_, event) in enumerate(order)
     ]
