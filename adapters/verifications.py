@@ -41,7 +41,7 @@ class Verification:
     hash: bytes | None
 
 
-async def newest(pool: asyncpg.Pool, *, first: int = 1, id: UUID | None = None) -> list[Verification]:  # noqa: A002
+async def newest(pool: asyncpg.Pool, *, first: int = 1, id: UUID | None = None) -> list[Verification]:  # noqa: A002  (the column's word)
     """At most `first` verifications, the newest first; with `id`, that one."""
     with refusals("the verifications cannot be read"):
         rows = [row async for row in SQL.newest(pool, first=first, id=id)]
@@ -64,7 +64,7 @@ async def verify(
             return None
         number = uuid4()
         await SQL.begin(connection, id=number, first=first, last=last, started_by=by)
-    except BaseException:
+    except BaseException:  # also a caller who hangs up: nobody else ends the connection, and with it the lock
         connection.terminate()
         raise
 

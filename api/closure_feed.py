@@ -115,7 +115,9 @@ class ClosureFeed:
                 position = await self._answer()
             except UnavailableError as error:
                 logger.warning("subscribers of figures wait: %s", error)
-            except Exception as error:
+            except (
+                Exception
+            ) as error:  # whatever it is, those who wait are told, and the feed goes on for others
                 logger.critical("figures cannot be counted", exc_info=True)
                 self._give_all(CorruptError(f"figures cannot be counted: {error!r}"))
             await self._pause(position)

@@ -189,7 +189,7 @@ class Feed:
                 logger.warning("subscribers wait: %s", error)
                 standings = Standings(self._log)
                 await asyncio.sleep(POLL)
-            except Exception as error:
+            except Exception as error:  # whatever it is, those who listen are told, and may begin anew
                 logger.critical("the log cannot be followed beyond position %d", self._told, exc_info=True)
                 self._end_all(CorruptError(f"the log cannot be followed: {error!r}"))
 

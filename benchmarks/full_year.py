@@ -55,7 +55,7 @@ async def memory(log: PostgresLog, events: int) -> Row:
     await tell_part(year, log, lambda *_: looks.append(psutil.Process().memory_info().rss / MEGABYTE))
     warm, end = looks[len(looks) // 10], looks[-1]
     what = f"RSS in MB at the end of {year.cases:,} incidents; peer: after a tenth"
-    return Row(what, round(end, 1), round(warm, 1), round(end / warm, 2), at_most=1.2)
+    return Row(what, round(end, 1), round(warm, 1), end / warm, at_most=1.2)
 
 
 async def ours(settings: Settings, events: int) -> float:

@@ -15,7 +15,7 @@ Measure = Callable[[], Awaitable[float]]
 
 @dataclass(frozen=True)
 class Row:
-    """Medians of interleaved runs; `what` says the unit. `ratio` = ours / peer, and must be at least (or at most) a bound."""
+    """Medians of interleaved runs; `what` says the unit. `ratio` = ours / peer, not rounded, and must be at least (or at most) a bound."""
 
     what: str
     ours: float
@@ -40,7 +40,7 @@ async def compare(
         results[0].append(await ours())
         results[1].append(await peer())
     mine, other = (statistics.median(values) for values in results)
-    return Row(what, round(mine, 1), round(other, 1), round(mine / other, 2), at_least, at_most)
+    return Row(what, round(mine, 1), round(other, 1), mine / other, at_least, at_most)
 
 
 def arguments(description: str, **sizes: int) -> argparse.Namespace:
@@ -61,6 +61,6 @@ def show(rows: Sequence[Row], *, as_json: bool) -> None:
     for row in rows:
         bound = f"≥ {row.at_least}" if row.at_least else f"≤ {row.at_most}" if row.at_most else ""
         table.add_row(
-            row.what, f"{row.ours:,}", f"{row.peer:,}", f"{row.ratio}", bound, "✓" if row.holds else "✗"
+            row.what, f"{row.ours:,}", f"{row.peer:,}", f"{row.ratio:.3g}", bound, "✓" if row.holds else "✗"
         )
     Console().print(table)

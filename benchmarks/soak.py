@@ -80,7 +80,7 @@ async def main(events: int, *, quiet: bool) -> list[Row]:
                         )
     warm, end = samples[WARM - 1], samples[-1]
     what = f"RSS in MB after {followed:,} events / after {followed * WARM // LOOKS:,}"
-    return [Row(what, round(end, 1), round(warm, 1), round(end / warm, 2), at_most=1.2)]
+    return [Row(what, round(end, 1), round(warm, 1), end / warm, at_most=1.2)]
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ async def history(request: Request, id: Subject) -> Response:  # noqa: A002  (th
 )
 async def replay(
     request: Request,
-    id: Subject,  # noqa: A002
+    id: Subject,  # noqa: A002  (the path's word)
     at: Annotated[datetime | None, Query(description="What was recorded by this time.")] = None,
     position: Annotated[int | None, Query(ge=1, le=LAST, description="Or by this position.")] = None,
 ) -> Response:
@@ -169,7 +169,7 @@ async def replay(
 )
 async def diff(
     request: Request,
-    id: Subject,  # noqa: A002
+    id: Subject,  # noqa: A002  (the path's word)
     from_: Annotated[str, Query(alias="from", description="A position, or a time with its zone.")],
     to: Annotated[str, Query(description="The same, later.")],
 ) -> Response:
@@ -223,7 +223,7 @@ async def verifications(request: Request, first: First = 20) -> Response:
 )
 async def verification(
     request: Request,
-    id: Annotated[UUID, Path(description="As `verify` gave it.")],  # noqa: A002
+    id: Annotated[UUID, Path(description="As `verify` gave it.")],  # noqa: A002  (the path's word)
 ) -> Response:
     """Ask again until `running` is false."""
     return _json(shapes.Verification.of(await verifying.look(await context_getter(request), id)))
@@ -246,7 +246,7 @@ async def checkpoints(
     response_model=dict[str, object],
     **READING,
 )
-async def proof(request: Request, id: Subject) -> Response:  # noqa: A002
+async def proof(request: Request, id: Subject) -> Response:  # noqa: A002  (the path's word)
     """What `anju proof` makes: check_bundle.py checks it with plain Python, without this server. Its form: docs/proof.md."""
     made = await proved(await context_getter(request), Shown.PROOF, id)
     text = json.dumps(made, ensure_ascii=False, indent=1) + "\n"
@@ -260,7 +260,7 @@ async def proof(request: Request, id: Subject) -> Response:  # noqa: A002
     responses={200: {"content": {"application/zip": {}}}, **NOT_FOUND},
     dependencies=[Depends(why)],
 )
-async def case(request: Request, id: Subject) -> StreamingResponse:  # noqa: A002
+async def case(request: Request, id: Subject) -> StreamingResponse:  # noqa: A002  (the path's word)
     """For a court: what it holds and how to check it stands in its README.md, in Chinese and English."""
     context = await context_getter(request)
     file = TemporaryFile()  # noqa: SIM115  (closed when it is sent: until it is whole, an error can still be told)

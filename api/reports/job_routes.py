@@ -44,7 +44,7 @@ async def status(request: Request, id: Id, person: Asking) -> dict[str, Any]:  #
         **NOT_FOUND,
     },
 )
-async def file(request: Request, id: Id, person: Asking) -> StreamingResponse:  # noqa: A002
+async def file(request: Request, id: Id, person: Asking) -> StreamingResponse:  # noqa: A002  (the path's word)
     """In the format that was asked for; kept for an hour."""
     job = _found(request, person, id)
     if not job.ended():
@@ -53,7 +53,7 @@ async def file(request: Request, id: Id, person: Asking) -> StreamingResponse:  
 
 
 @router.delete("/{id}", status_code=204, summary="Stop a report, or let its file go", responses=NOT_FOUND)
-async def forget(request: Request, id: Id, person: Asking) -> None:  # noqa: A002
+async def forget(request: Request, id: Id, person: Asking) -> None:  # noqa: A002  (the path's word)
     """There is nothing left of it then."""
     _jobs(request).forget(_found(request, person, id))
 

@@ -154,7 +154,7 @@ async def _answer(request: Request, jobs: Jobs, job: Job) -> Response:
     except UnchangedError:
         jobs.forget(job)
         return Response(status_code=304, headers={"ETag": job.tag or ""})
-    except BaseException:
+    except BaseException:  # also a caller who hangs up: nobody else lets the job go
         jobs.forget(job)
         raise
     jobs.forget(job)
