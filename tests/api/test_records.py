@@ -361,7 +361,7 @@ async def test_a_lost_answer_is_asked_for_again_and_shows_what_was_recorded_and_
     await append(running.log, [visit(here, 7, T - 9 * HOUR, "赵六")], first_number=980)
     await fold(running)
     again = await asker.data(LOOK, ASKER, **asked(by, requestId=request))
-    assert again["repeated"]
+    assert (again["repeated"], again["version"]) == (True, first["version"])
     assert nodes(again["visitors"]) == nodes(first["visitors"])
     assert len(await running.log.history(by)) == 3
     for changed in ({"records": Records.PASSES}, {"what": "张三"}):

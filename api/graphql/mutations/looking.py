@@ -24,7 +24,7 @@ from domain.plates import read_plate
 from domain.ports import EventLog
 from projections import credentials, evidence, gate_lineage, visitors
 
-BATCH = 500
+BATCH = 200
 """Records that are opened at a time in a search: some 30 ms of work, in which nobody else is answered."""
 MOST = 2_000
 """Records that are searched for one page, at most; the next page goes on there."""
