@@ -412,4 +412,6 @@ async def _append(log: EventLog, order: Order, *aggregates: Any) -> Done:
     events = [event for aggregate in aggregates for event in aggregate.collect_events()]
     result: Appended = await log.append(Request(order.request_id, events, order.metadata))
     first = aggregates[0]
+    if result.repeated:  # what it decided now was not appended
+        first = await log.load(type(first), first.id)
     return Done(first.id, first.version, result.last, result.repeated)

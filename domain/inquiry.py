@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -104,9 +104,14 @@ class Inquiry(Aggregate):
         reason: str
 
     class Looked(Event):
-        """查阅. what: what was searched for, such as a plate; None if all was shown. found: how many records were shown."""
+        """查阅. what: what was searched for, such as a plate; None if all was shown. found: how many records were shown.
+
+        subjects: whose records they were, by the ids of passes, visits and credentials; of images, of the incidents and leads that
+        name them.
+        """
 
         TOPIC = "inquiry.looked"
+        class_version = 2
         FROM = (S.APPROVED,)
         records: Records
         at_site: UUID
@@ -114,6 +119,12 @@ class Inquiry(Aggregate):
         until: datetime
         what: Personal | None
         found: int
+        subjects: tuple[UUID, ...] = ()
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            """Version 1 said how much was shown, and not what."""
+            state["subjects"] = []
 
     class Closed(Event, Timed):
         """Nobody looks any more."""
@@ -207,11 +218,21 @@ class Inquiry(Aggregate):
         self._require_other(by, "refuse")
         advance(self, self.Refused, by=by, at=at, reason=require_text(reason, "reason", 500))
 
-    def look(self, *, by: Person, at: datetime, look: Look, found: int, what: Personal | None = None) -> None:
+    def look(
+        self,
+        *,
+        by: Person,
+        at: datetime,
+        look: Look,
+        found: int,
+        subjects: Collection[UUID] = (),
+        what: Personal | None = None,
+    ) -> None:
         """查阅: record the look before its result is shown. `what` was searched for, sealed under `of_subject(id)`."""
         require_look(self, look, by=by, at=at)
-        if found < 0:
-            raise InvalidError(f"{found} records cannot have been found")
+        named = tuple(sorted(set(subjects)))
+        if found < len(named):
+            raise InvalidError(f"{found} records cannot have been found of {len(named)} subjects")
         advance(
             self,
             self.Looked,
@@ -223,6 +244,7 @@ class Inquiry(Aggregate):
             until=look.until,
             what=what and what.require_under(of_subject(self.id), "what was searched for", 200),
             found=found,
+            subjects=named,
         )
 
     def close(self, *, by: Person, at: datetime, reason: str) -> None:

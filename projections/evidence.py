@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ import msgspec
 
 from domain import policy
 from domain.incident import Incident
+from domain.inquiry import Look
 from domain.people import Person
 from domain.ports import Entry
 from projections.incidents import Reader
@@ -60,3 +62,29 @@ async def naming(connection: asyncpg.Connection, person: Person, sha256: str) ->
         scope = {"scope_township": person.scope.township, "scope_site": person.scope.site_id}
         found += [row async for row in SQL.leads_with(connection, sha256=sha256, **scope)]
     return [Naming(**row) for row in found]
+
+
+async def during(
+    connection: asyncpg.Connection,
+    person: Person,
+    look: Look,
+    *,
+    first: int,
+    after: tuple[datetime, UUID, str] | None,
+) -> list[Any]:
+    """At most `first` pictures and other files that were attached, or seen at a gate, at some time of the `look`, by their digests.
+
+    Beyond the row `after` (at, named_by, sha256). Those of a confidential incident only if `person` may read it.
+    """
+    rows = SQL.during(
+        connection,
+        **Reader.of(person).values(),
+        site_id=look.site_id,
+        since=look.since,
+        until=look.until,
+        after_time=after and after[0],
+        after_id=after and after[1],
+        after_sha256=after and after[2],
+        first=first,
+    )
+    return [row async for row in rows]

@@ -1,5 +1,6 @@
 """The passes behind a figure of gate traffic, one by one, read from the log: a table of them would be the log again."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -9,6 +10,8 @@ import asyncpg
 
 from domain.access import Decision
 from domain.errors import UnavailableError
+from domain.inquiry import Look
+from domain.people import Scope
 from projections.question import Question
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
@@ -34,7 +37,29 @@ async def lineage(
     decision: only those counted under it, at the position of the event that decided so; None: all, where they passed.
     UnavailableError if a part of the log that has to be read is in an archive.
     """
-    asked = {**question.values(), "decision": decision, "first": first, "after": after}
+    return await _read(
+        connection, {**question.values(), "decision": decision, "first": first, "after": after}
+    )
+
+
+async def during(
+    connection: asyncpg.Connection, scope: Scope, look: Look, *, first: int, after: int
+) -> list[CountedPass]:
+    """The passes at some time of the `look`, in the order of the log: at most `first` beyond position `after`. UnavailableError, as above."""
+    asked = {
+        "start": look.since,
+        "over": look.until,
+        "until": None,
+        "scope_township": scope.township,
+        "scope_site": scope.site_id,
+        "township": None,
+        "site_id": look.site_id,
+        "decision": None,
+    }
+    return await _read(connection, {**asked, "first": first, "after": after})
+
+
+async def _read(connection: asyncpg.Connection, asked: Mapping[str, object]) -> list[CountedPass]:
     rows = [row async for row in SQL.lineage(connection, **asked)]
     if (archived := rows[0]["archived"]) is not None:
         raise UnavailableError(

@@ -7,7 +7,7 @@ with stretches as (
       from (select unnest(range_agg(int8range(first, last, '[]'))) as stretch
               from (select min(first_position) as first, max(last_position) as last
                       from gate_traffic
-                     where hour >= :start and hour < :over and (:until::timestamptz is null or hour < :until)
+                     where hour > :start::timestamptz - interval '1 hour' and hour < :over and (:until::timestamptz is null or hour < :until)
                        and (:scope_township::text is null or township = :scope_township)
                        and (:scope_site::uuid is null or site_id = :scope_site)
                        and (:township::text is null or township = :township)

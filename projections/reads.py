@@ -140,6 +140,7 @@ def _look(entry: Entry) -> Look | None:
                 "since": event.since,
                 "until": event.until,
                 "searched": event.what is not None,
+                "subjects": event.subjects,
                 "found": event.found,
             }
         case Lead.Confirmed() | Lead.Rejected():

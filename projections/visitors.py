@@ -10,6 +10,7 @@ from uuid import UUID
 import aiosql
 import asyncpg
 
+from domain.inquiry import Look
 from domain.model import event_classes
 from domain.people import Scope
 from domain.ports import Entry
@@ -108,6 +109,21 @@ async def expected(
     """At most `first` visitors who can still come in today (also once more), the earliest first, beyond `after` (valid_from, visitor_id)."""
     tomorrow = midnight(day_of(now) + timedelta(days=1))
     rows = SQL.expected(connection, **_place(scope, wanted, after), now=now, until=tomorrow, first=first)
+    return [row async for row in rows]
+
+
+async def during(
+    connection: asyncpg.Connection,
+    scope: Scope,
+    look: Look,
+    now: datetime,
+    *,
+    first: int,
+    after: tuple[datetime, UUID] | None,
+) -> list[Any]:
+    """At most `first` visits that were for some time of the `look`, whatever became of them, beyond `after` (valid_from, visitor_id)."""
+    place = _place(scope, VisitorFilter(site_id=look.site_id), after)
+    rows = SQL.during(connection, **place, since=look.since, until=look.until, now=now, first=first)
     return [row async for row in rows]
 
 

@@ -25,6 +25,7 @@ comment on column visitors.host is 'A random id, as in the log';
 comment on column visitors.gates is 'Codes of those it is for; none means all';
 comment on column visitors.entered_at is 'The last time, as is left_at';
 comment on column visitors.entered_by is 'The gate';
+create index visitors_of_site on visitors (site_id, valid_from, visitor_id);
 create index visitors_inside on visitors (site_id) where state in ('ENTERED', 'OVERSTAY');
 create index visitors_expected on visitors (valid_until) where state in ('APPROVED', 'CHECKED', 'LEFT');
 

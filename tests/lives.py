@@ -1,4 +1,4 @@
-"""Disputes, alarms, visits, leads, devices, sites and centres that live at random: commands as they come, refused where a rule refuses."""
+"""Disputes, alarms, visits, credentials, leads, devices, sites and centres that live at random: commands as they come, refused where a rule refuses."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from given import GARAGE, MAIN, NOW
 
 from domain.alarm import Alarm, FalseCause, Trigger
 from domain.centre import Centre, Item
+from domain.credential import Credential, Ground
 from domain.credentials import CredentialKind
 from domain.device import Device, DeviceKind, Protocol
 from domain.dispute import AgreementForm, Dispute, Objection, Route
@@ -171,6 +172,29 @@ VISITOR_COMMANDS = {
 }
 
 
+def a_credential(random, number, place, at):
+    card = identity("credential", number)
+    return Credential.register(
+        id=card,
+        site=place,
+        by=STAFF[0],
+        at=at,
+        kind=CredentialKind.CARD,
+        resident=UUID(int=77),
+        holder=about(card),
+        value=about(card),
+        digest=b"d" * 32,
+        valid_until=at + random.randint(1, 40) * DAY,
+    )
+
+
+CREDENTIAL_COMMANDS = {
+    "suspend": lambda random, it, at: {"ground": random.choice(list(Ground))},
+    "reinstate": lambda *_: {},
+    "revoke": lambda random, it, at: {"ground": random.choice(list(Ground))},
+}
+
+
 def a_lead(random, number, place, at):
     entry = WatchEntry.request(
         id=UUID(int=500),
@@ -296,6 +320,7 @@ ROADS = {
     "leads": ("confirm", "reject", "link"),
     "sites": ("start_construction", "install_measure", "accept", "start_operation"),
     "visitors": ("approve", "check", "enter", "leave"),
+    "credentials": ("suspend", "reinstate"),
 }
 """What mostly comes next, so that lives are long."""
 LIVES = {
@@ -306,6 +331,7 @@ LIVES = {
     "leads": (a_lead, LEAD_COMMANDS, 40 * HOUR),
     "sites": (a_site, SITE_COMMANDS, DAY),
     "visitors": (a_visitor, VISITOR_COMMANDS, 12 * HOUR),
+    "credentials": (a_credential, CREDENTIAL_COMMANDS, 6 * DAY),
 }
 """How each begins, what can become of it, and how long it takes at most from one step to the next."""
 

@@ -75,7 +75,7 @@ class Read:
     looked_on: date = strawberry.field(description="The calendar day in Asia/Shanghai.")
     records: Looked = strawberry.field(description="What was looked into, or read.")
     subjects: list[UUID] = strawberry.field(
-        description="What was read, by ids; none of what an inquiry found."
+        description="What was read or found, by ids; none of a lead, and of looks before they were kept."
     )
     asked: str | None = strawberry.field(
         description="The question, where ids do not say what was shown; it names nobody."

@@ -1,13 +1,12 @@
 """The tables of a read model belong to its projection: made here as it says today, and by a rebuild as it says then."""
 
-from pathlib import Path
-
 from alembic import op
+
+from migrations.sql import PROJECTIONS
 
 revision = "0006"
 down_revision = "0005"
 
-PROJECTIONS = Path(__file__).parents[2] / "projections"
 BEFORE = "drop table if exists gate_traffic, incidents, closures, deadlines; delete from projections;"
 """What was in their place: derived from the log, and derived again."""
 

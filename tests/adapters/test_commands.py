@@ -235,3 +235,13 @@ async def test_a_command_for_a_version_that_is_asked_for_again_is_done_once(log,
     again = await accept(log, pair[0], given, expected_version=1)
     assert (again.position, again.repeated) == (first.position, True)
     assert (await log.load(Incident, pair[0])).version == 2
+
+
+async def test_a_command_that_could_be_done_once_more_says_the_version_there_is_when_it_is_asked_for_again(
+    log, pair
+):
+    given = order(Role.INTAKE)
+    done = [
+        await commands.act(log, given, Incident, Incident.comment, pair[0], text="wait") for _ in range(2)
+    ]
+    assert [(one.version, one.repeated) for one in done] == [(2, False), (2, True)]

@@ -58,6 +58,12 @@ PERSONAL = {
 }
 """The fields of the schema that are personal text, and as what it is recorded who was shown them."""
 
+LOOKED = {
+    *("VisitorRecord.name", "VisitorRecord.phone", "VisitorRecord.plate"),
+    *("PassRecord.value", "PassRecord.credentialId", "CredentialRecord.holder", "CredentialRecord.value"),
+}
+"""Those that an inquiry shows: the look is the record, see test_records.py."""
+
 GUARDED = {
     "consent": Shown.CONSENTS,
     "credential": Shown.CREDENTIALS,
@@ -142,7 +148,7 @@ def test_every_field_that_is_personal_is_recorded_as_something():
         for field, of in kind.fields.items()
         if get_named_type(of.type).name == "Personal"
     }
-    assert found == set(PERSONAL), "say as what it is recorded, and add a query to QUERIES"
+    assert found == set(PERSONAL) | LOOKED, "say as what it is recorded, and add a query to QUERIES"
     assert set(PERSONAL.values()) - {Shown.REPORTER} <= {shown for shown, *_ in QUERIES}
 
 

@@ -11,6 +11,7 @@ from lives import LIVES, SECRET, batches, lived, site
 
 from domain.alarm import Alarm
 from domain.centre import Centre, Item
+from domain.credential import Credential
 from domain.device import Device
 from domain.dispute import Confirmation, Dispute
 from domain.errors import CorruptError
@@ -106,6 +107,19 @@ def visitor(life):
     }
 
 
+def credential(life):
+    it = life.it
+    return running(it) | {
+        "site_id": it.site_id,
+        "township": it.township,
+        "kind": it.kind,
+        "resident": it.resident,
+        "valid_from": it.valid_from,
+        "valid_until": it.valid_until,
+        "ended_at": at(life.last(Credential.Revoked, Credential.Expired)),
+    }
+
+
 def lead(life):
     it = life.it
     reviewed = life.last(Lead.Confirmed, Lead.Rejected)
@@ -159,6 +173,7 @@ def centre(life):
 BECAME = {
     "alarms": alarm,
     "centres": centre,
+    "credentials": credential,
     "devices": device,
     "disputes": dispute,
     "leads": lead,
