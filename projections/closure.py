@@ -15,18 +15,22 @@ from domain.incident import Incident
 from domain.model import event_classes
 from domain.ports import Entry
 from projections.closure_days import Days, facts, move, no_days
-from projections.closure_history import Cycle, Dispatch, History, Mark, Marked, apply, begun
+from projections.closure_history import Cycle, Dispatch, Due, History, Mark, Marked, apply, begun
 from projections.runner import Projection
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
 
 _INCIDENT = ("incident_id", "site_id", "township", "category", "reported_position")
 _STANDING = ("mechanism", "first_left_at", "left_as", "last_at")
-_CYCLE, _DISPATCH, _MARK = (tuple(field.name for field in fields(row)) for row in (Cycle, Dispatch, Marked))
+_CYCLE, _DISPATCH, _MARK, _DUE = (
+    tuple(field.name for field in fields(row)) for row in (Cycle, Dispatch, Marked, Due)
+)
 _SHARED = len(_INCIDENT) + len(_STANDING)
 """How many columns all cycles of an incident have in common, without its unit."""
 _of_incident, _of_standing = attrgetter(*_INCIDENT), attrgetter(*_INCIDENT, *_STANDING)
-_of_cycle, _of_dispatch, _of_mark = (attrgetter(*names) for names in (_CYCLE, _DISPATCH, _MARK))
+_of_cycle, _of_dispatch, _of_mark, _of_due = (
+    attrgetter(*names) for names in (_CYCLE, _DISPATCH, _MARK, _DUE)
+)
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
@@ -50,10 +54,10 @@ async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None
 
 PROJECTION = Projection(
     "closure",
-    2,
+    3,
     frozenset(event_classes(Incident)),
     fold,
-    ("closures", "closure_dispatches", "closure_marks", "closure_days"),
+    ("closures", "closure_dispatches", "closure_marks", "closure_dues", "closure_days"),
 )
 
 
@@ -78,17 +82,19 @@ async def _taken(connection: asyncpg.Connection, ids: set[UUID]) -> dict[UUID, H
 
 
 async def _put(connection: asyncpg.Connection, histories: Iterable[History], *, since: int) -> None:
-    """Put in all cycles and dispatches of `histories`, and their marks from position `since` on."""
-    cycles, dispatches, marks = [], [], []
+    """Put in all cycles and dispatches of `histories`, their new dues of before, and their marks from position `since` on."""
+    cycles, dispatches, marks, dues = [], [], [], []
     for history in histories:
         incident, standing, unit = _of_incident(history), _of_standing(history), history.unit
         cycles += [(*standing, unit, *_of_cycle(cycle)) for cycle in history.cycles]
         dispatches += [(*incident, *_of_dispatch(dispatch)) for dispatch in history.dispatches]
         marks += [(incident[0], *_of_mark(mark)) for mark in history.marks if mark.position >= since]
+        dues += [(incident[0], *_of_due(due)) for due in history.dues]
     for table, columns, rows in (
         ("closures", (*_INCIDENT, *_STANDING, "unit", "cycle", *_CYCLE[1:]), cycles),
         ("closure_dispatches", (*_INCIDENT, *_DISPATCH), dispatches),
         ("closure_marks", ("incident_id", *_MARK), marks),
+        ("closure_dues", ("incident_id", *_DUE), dues),
     ):
         if rows:
             await connection.copy_records_to_table(table, columns=columns, records=rows)

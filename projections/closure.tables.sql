@@ -25,9 +25,12 @@ create table closures (
     parked_at         timestamptz,
     parked            float8 not null,
     rated_at          timestamptz,
+    rated_position    bigint,
     rating            integer,
     reopened_at       timestamptz,
+    reopened_position bigint,
     reclosed_at       timestamptz,
+    reclosed_position bigint,
     primary key (incident_id, cycle)
 );
 comment on column closures.unit is 'That leads the latest dispatch of the incident; as mechanism, left and last, the same in all its cycles';
@@ -44,26 +47,32 @@ create index closures_closed_again on closures (closed_at, reclosed_at) include 
 
 -- One row for each dispatch.
 create table closure_dispatches (
-    incident_id       uuid not null,
-    number            integer not null,
-    cycle             integer not null,
-    site_id           uuid not null,
-    township          text not null,
-    category          text not null,
-    reported_position bigint not null,
-    unit              text not null,
-    dispatched_at     timestamptz not null,
-    due_at            timestamptz,
-    late_from         timestamptz,
-    signed_at         timestamptz,
-    sign_working      float8,
-    feedback_at       timestamptz,
-    extended_at       timestamptz,
-    ended_at          timestamptz,
-    returned          boolean not null,
+    incident_id         uuid not null,
+    number              integer not null,
+    cycle               integer not null,
+    site_id             uuid not null,
+    township            text not null,
+    category            text not null,
+    reported_position   bigint not null,
+    unit                text not null,
+    dispatched_at       timestamptz not null,
+    dispatched_position bigint not null,
+    due_at              timestamptz,
+    late_from           timestamptz,
+    due_position        bigint,
+    signed_at           timestamptz,
+    signed_position     bigint,
+    sign_working        float8,
+    feedback_at         timestamptz,
+    extended_at         timestamptz,
+    extended_position   bigint,
+    ended_at            timestamptz,
+    ended_position      bigint,
+    returned            boolean not null,
     primary key (incident_id, number)
 );
 comment on column closure_dispatches.late_from is 'Since when, or from when on, it is past due: due_at, or when that was set if it had passed by then';
+comment on column closure_dispatches.due_position is 'Of the event that set due_at and late_from last';
 create index closure_dispatches_of_site on closure_dispatches (site_id);
 create index closure_dispatches_running on closure_dispatches (late_from) where ended_at is null;
 create index closure_dispatches_ended_late on closure_dispatches (ended_at) where late_from < ended_at;
@@ -79,6 +88,16 @@ create table closure_marks (
 );
 create index closure_marks_left on closure_marks (at) where mark = 'LEFT';
 create index closure_marks_of on closure_marks (incident_id);
+
+-- The due and late_from that a dispatch had before `position` changed them; looked at as known at a position.
+create table closure_dues (
+    incident_id uuid not null,
+    number      integer not null,
+    position    bigint not null,
+    due_at      timestamptz,
+    late_from   timestamptz,
+    primary key (incident_id, number, position)
+);
 
 -- Counts of every day, of each township and of the whole city (''): of all incidents, and for every category, unit and mechanism ('': none).
 create table closure_days (
@@ -108,4 +127,4 @@ create table closure_days (
 comment on column closure_days.day is 'Calendar day in Asia/Shanghai';
 comment on column closure_days.fell_overdue is 'Past due at the end of the day and not before; in ended_overdue on the day it was ended';
 
-grant select, insert, update, delete on closures, closure_dispatches, closure_marks, closure_days to anju_app;
+grant select, insert, update, delete on closures, closure_dispatches, closure_marks, closure_dues, closure_days to anju_app;

@@ -1,7 +1,7 @@
 """Figures of closure 办结: counts, rates and series, as docs/figures.md defines them.
 
 They are summed from the counts of the days (closure_days) where those suffice. Of a site, of two of category, unit and mechanism at once,
-and of a unit or mechanism as of a day, they are counted from the rows of incidents and dispatches; both give the same.
+of a unit or mechanism as of a day, and of anything at a position, they are counted from the rows of incidents and dispatches; both give the same.
 """
 
 from __future__ import annotations
@@ -226,6 +226,7 @@ def _days_suffice(question: Question, group: Group | None) -> bool:
         and group is not Group.SITE
         and len(asked) <= 1
         and (question.as_of is None or asked.keys() <= {Group.CATEGORY})
+        and question.at_position is None
     )
 
 

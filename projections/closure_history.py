@@ -51,9 +51,12 @@ class Cycle:
     parked_at: datetime | None = None
     parked: float = 0.0
     rated_at: datetime | None = None
+    rated_position: int | None = None
     rating: int | None = None
     reopened_at: datetime | None = None
+    reopened_position: int | None = None
     reclosed_at: datetime | None = None
+    reclosed_position: int | None = None
 
 
 @dataclass(slots=True)
@@ -64,19 +67,34 @@ class Dispatch:
     cycle: int
     unit: str
     dispatched_at: datetime
+    dispatched_position: int
     due_at: datetime | None = None
     late_from: datetime | None = None
+    due_position: int | None = None
     signed_at: datetime | None = None
+    signed_position: int | None = None
     sign_working: float | None = None
     feedback_at: datetime | None = None
     extended_at: datetime | None = None
+    extended_position: int | None = None
     ended_at: datetime | None = None
+    ended_position: int | None = None
     returned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A row of closure_dues, without the incident: what the due of dispatch `number` was, until `position` put another in its place."""
+
+    position: int
+    number: int
+    due_at: datetime | None
+    late_from: datetime | None
 
 
 @dataclass(slots=True)
 class History:
-    """One incident. last_at: the time of its latest event; time does not run back in it."""
+    """One incident. last_at: the time of its latest event; time does not run back in it. dues: those of before, as far as they are new."""
 
     incident_id: UUID
     site_id: UUID
@@ -90,6 +108,7 @@ class History:
     cycles: list[Cycle] = field(default_factory=list)
     dispatches: list[Dispatch] = field(default_factory=list)
     marks: list[Marked] = field(default_factory=list)
+    dues: list[Due] = field(default_factory=list)
 
     @property
     def unit(self) -> str | None:
@@ -115,18 +134,28 @@ def apply(history: History, entry: Entry) -> None:
     if change is not None:
         change(history, event, history.last_at, entry.position)
     elif isinstance(event, Timed) and not isinstance(event, Incident.Overdue):
-        _set_due(history.dispatches[-1], event, history.last_at)
+        _set_due(history, event, history.last_at, entry.position)
 
 
-def _set_due(dispatch: Dispatch, event: Timed, at: datetime) -> None:
+def _set_due(history: History, event: Timed, at: datetime, position: int) -> None:
     """The deadline that runs now is the due, unless an earlier one was missed. That which passed runs no more, and stays."""
+    dispatch = history.dispatches[-1]
     if dispatch.due_at is not None and dispatch.due_at < at:
         return
     names = (f"handle:{dispatch.unit}", "verify")
     for deadline in event.deadlines:
         if deadline.name in names:
-            dispatch.due_at = deadline.due_at
-            dispatch.late_from = max(deadline.due_at, at)
+            _change_due(history, deadline.due_at, max(deadline.due_at, at), position)
+
+
+def _change_due(history: History, due_at: datetime | None, late_from: datetime | None, position: int) -> None:
+    """Set the due of the latest dispatch, and keep what it was before: as known at an earlier position, it still is."""
+    dispatch = history.dispatches[-1]
+    if (due_at, late_from) == (dispatch.due_at, dispatch.late_from):
+        return
+    if position != dispatch.dispatched_position:
+        history.dues.append(Due(position, dispatch.number, dispatch.due_at, dispatch.late_from))
+    dispatch.due_at, dispatch.late_from, dispatch.due_position = due_at, late_from, position
 
 
 def _mark(history: History, position: int, mark: Mark, at: datetime, value: str | None) -> None:
@@ -144,62 +173,60 @@ def _tagged(history: History, event: Any, at: datetime, position: int) -> None:
     _mark(history, position, Mark.TAGGED, at, history.mechanism)
 
 
-def _dispatched(history: History, event: Any, at: datetime, _position: int) -> None:
+def _dispatched(history: History, event: Any, at: datetime, position: int) -> None:
     number = len(history.dispatches) + 1
-    dispatch = Dispatch(number, history.cycles[-1].number, event.lead_unit, at)
-    history.dispatches.append(dispatch)
-    _set_due(dispatch, event, at)
+    history.dispatches.append(Dispatch(number, history.cycles[-1].number, event.lead_unit, at, position))
+    _set_due(history, event, at, position)
 
 
-def _signed(history: History, event: Any, at: datetime, _position: int) -> None:
+def _signed(history: History, event: Any, at: datetime, position: int) -> None:
     dispatch = history.dispatches[-1]
-    _set_due(dispatch, event, at)
+    _set_due(history, event, at, position)
     if dispatch.signed_at is None:
-        dispatch.signed_at = at
+        dispatch.signed_at, dispatch.signed_position = at, position
         dispatch.sign_working = working_time(dispatch.dispatched_at, at).total_seconds()
 
 
-def _extended(history: History, event: Any, at: datetime, _position: int) -> None:
+def _extended(history: History, event: Any, at: datetime, position: int) -> None:
     dispatch = history.dispatches[-1]
-    _set_due(dispatch, event, at)
-    dispatch.extended_at = dispatch.extended_at or at
+    _set_due(history, event, at, position)
+    if dispatch.extended_at is None:
+        dispatch.extended_at, dispatch.extended_position = at, position
 
 
-def _gave_feedback(history: History, event: Any, at: datetime, _position: int) -> None:
-    dispatch = history.dispatches[-1]
-    _set_due(dispatch, event, at)
-    dispatch.feedback_at = at
+def _gave_feedback(history: History, event: Any, at: datetime, position: int) -> None:
+    _set_due(history, event, at, position)
+    history.dispatches[-1].feedback_at = at
 
 
 def _failed(history: History, event: Any, at: datetime, position: int) -> None:
-    dispatch = history.dispatches[-1]
-    _set_due(dispatch, event, at)
-    _mark(history, position, Mark.FAILED, at, dispatch.unit)
+    _set_due(history, event, at, position)
+    _mark(history, position, Mark.FAILED, at, history.unit)
 
 
-def _parked(history: History, _event: Any, at: datetime, _position: int) -> None:
+def _parked(history: History, _event: Any, at: datetime, position: int) -> None:
     dispatch = history.dispatches[-1]
     if dispatch.due_at is not None and dispatch.due_at > at:  # what was due by now stays so, as in the domain
-        dispatch.due_at = dispatch.late_from = None
+        _change_due(history, None, None, position)
     history.cycles[-1].parked_at = at
 
 
-def _unparked(history: History, event: Any, at: datetime, _position: int) -> None:
+def _unparked(history: History, event: Any, at: datetime, position: int) -> None:
     cycle = history.cycles[-1]
     if cycle.parked_at is not None:
         cycle.parked += (at - cycle.parked_at).total_seconds()
         cycle.parked_at = None
-    _set_due(history.dispatches[-1], event, at)
+    _set_due(history, event, at, position)
 
 
-def _returned(history: History, _event: Any, at: datetime, _position: int) -> None:
+def _returned(history: History, _event: Any, at: datetime, position: int) -> None:
     dispatch = history.dispatches[-1]
-    dispatch.ended_at, dispatch.returned = at, True
+    dispatch.ended_at, dispatch.ended_position, dispatch.returned = at, position, True
 
 
 def _closed(history: History, _event: Any, at: datetime, position: int) -> None:
     dispatch, cycle = history.dispatches[-1], history.cycles[-1]
-    dispatch.ended_at = at
+    dispatch.ended_at, dispatch.ended_position = at, position
     cycle.dispatched_at, cycle.feedback_at = dispatch.dispatched_at, dispatch.feedback_at
     if dispatch.feedback_at is not None:
         cycle.handle_working = working_time(dispatch.dispatched_at, dispatch.feedback_at).total_seconds()
@@ -215,16 +242,18 @@ def _close(history: History, at: datetime, position: int, *, on_time: bool) -> N
     cycle.closed_at, cycle.closed_position, cycle.on_time = at, position, on_time
     cycle.close_working = working_time(cycle.began_at, at).total_seconds()
     if len(history.cycles) > 1:
-        history.cycles[-2].reclosed_at = at
+        before = history.cycles[-2]
+        before.reclosed_at, before.reclosed_position = at, position
 
 
-def _rated(history: History, event: Any, at: datetime, _position: int) -> None:
+def _rated(history: History, event: Any, at: datetime, position: int) -> None:
     cycle = history.cycles[-1]
-    cycle.rated_at, cycle.rating = at, event.rating
+    cycle.rated_at, cycle.rated_position, cycle.rating = at, position, event.rating
 
 
 def _reopened(history: History, _event: Any, at: datetime, position: int) -> None:
-    history.cycles[-1].reopened_at = at
+    before = history.cycles[-1]
+    before.reopened_at, before.reopened_position = at, position
     history.cycles.append(Cycle(len(history.cycles) + 1, at, position))
 
 

@@ -43,41 +43,44 @@ def _begin(entry: Entry) -> Row:
 _LATER = (
     *("mediator", "room", "form", "route", "satisfied", "due", "due_at"),
     *("accepted_at", "accepted_position", "agreed_at", "agreed_position", "failed_at", "failed_position"),
-    *("withdrawn_at", "confirmation_requested_at", "confirmed_at", "confirmation_refused_at"),
-    *("performing_at", "breached_at", "urged_at", "fulfilled_at", "referred_at", "closed_at"),
+    *("withdrawn_at", "withdrawn_position", "confirmation_requested_at", "confirmation_requested_position"),
+    *("confirmed_at", "confirmed_position", "confirmation_refused_at", "confirmation_refused_position"),
+    *("performing_at", "performing_position", "breached_at", "breached_position", "urged_at"),
+    *("fulfilled_at", "fulfilled_position", "referred_at", "referred_position", "closed_at"),
 )
 """What is not known of a dispute when it is registered."""
 
 
+def _done(what: str, entry: Entry) -> Row:
+    """When something that the figures count was done, and where the log says so."""
+    return {f"{what}_at": entry.event.timestamp, f"{what}_position": entry.position}
+
+
 def _confirmation_decided(_row: Row, entry: Entry) -> Row:
-    column = "confirmed_at" if entry.event.confirmed else "confirmation_refused_at"
-    return {column: entry.event.timestamp}
+    return _done("confirmed" if entry.event.confirmed else "confirmation_refused", entry)
+
+
+def _breached(row: Row, entry: Entry) -> Row:
+    return _done("breached", entry) if row["breached_at"] is None else {}
 
 
 _CHANGES: Changes = {
     Dispute.PartyAdded: lambda row, _: {"parties": row["parties"] + 1},
-    Dispute.Accepted: lambda _, entry: {
-        "accepted_at": entry.event.timestamp,
-        "accepted_position": entry.position,
-    },
+    Dispute.Accepted: lambda _, entry: _done("accepted", entry),
     Dispute.Assigned: lambda _, entry: {"mediator": entry.event.mediator, "room": entry.event.room},
     Dispute.MediatorRecused: lambda *_: {"mediator": None, "room": None},
     Dispute.SessionHeld: lambda _, entry: {"sessions": entry.event.session},
     Dispute.DeadlinePassed: lambda *_: {"overdue": True},
-    Dispute.Agreed: lambda _, entry: {
-        "agreed_at": entry.event.timestamp,
-        "agreed_position": entry.position,
-        "form": entry.event.form,
-    },
-    Dispute.Failed: lambda _, entry: {"failed_at": entry.event.timestamp, "failed_position": entry.position},
-    Dispute.Withdrawn: lambda _, entry: {"withdrawn_at": entry.event.timestamp},
-    Dispute.ConfirmationRequested: lambda _, entry: {"confirmation_requested_at": entry.event.timestamp},
+    Dispute.Agreed: lambda _, entry: {**_done("agreed", entry), "form": entry.event.form},
+    Dispute.Failed: lambda _, entry: _done("failed", entry),
+    Dispute.Withdrawn: lambda _, entry: _done("withdrawn", entry),
+    Dispute.ConfirmationRequested: lambda _, entry: _done("confirmation_requested", entry),
     Dispute.ConfirmationDecided: _confirmation_decided,
-    Dispute.PerformanceStarted: lambda _, entry: {"performing_at": entry.event.timestamp},
-    Dispute.Breached: lambda row, entry: {"breached_at": row["breached_at"] or entry.event.timestamp},
+    Dispute.PerformanceStarted: lambda _, entry: _done("performing", entry),
+    Dispute.Breached: _breached,
     Dispute.Urged: lambda row, entry: {"urged_at": row["urged_at"] or entry.event.timestamp},
-    Dispute.Fulfilled: lambda _, entry: {"fulfilled_at": entry.event.timestamp},
-    Dispute.Referred: lambda _, entry: {"referred_at": entry.event.timestamp, "route": entry.event.route},
+    Dispute.Fulfilled: lambda _, entry: _done("fulfilled", entry),
+    Dispute.Referred: lambda _, entry: {**_done("referred", entry), "route": entry.event.route},
     Dispute.Closed: lambda _, entry: {
         "closed_at": entry.event.timestamp,
         "satisfied": entry.event.satisfied,
@@ -103,7 +106,7 @@ async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None
 
 
 PROJECTION = Projection(
-    "disputes", 1, frozenset(event_classes(Dispute)), fold, ("disputes", "dispute_assignments")
+    "disputes", 2, frozenset(event_classes(Dispute)), fold, ("disputes", "dispute_assignments")
 )
 
 

@@ -18,6 +18,7 @@ class Question:
     """`scope` is where the asker may look, `township` and `site_id` what they ask for; None is any.
 
     now: the clock, of which no figure here depends but by its cut-off. as_of: only what was done by the end of this day counts.
+    at_position: only what the log knew at this position; it is asked inside `at_position.then`.
     """
 
     period: Period
@@ -26,8 +27,11 @@ class Question:
     township: str | None = None
     site_id: UUID | None = None
     as_of: date | None = None
+    at_position: int | None = None
 
     def __post_init__(self) -> None:
+        if self.as_of is not None and self.at_position is not None:
+            raise InvalidError("asOf and atPosition are both given: one of them says which moment is meant")
         for day in (self.period.start, self.period.end, self.as_of):
             if day is not None and day.year not in CALENDAR:
                 raise InvalidError(f"{day} is not of the years {CALENDAR.start} to {CALENDAR.stop - 1}")

@@ -182,4 +182,5 @@ def _incidents(question: Question, category: str | None) -> closure_figures.Ques
         site_id=question.site_id,
         category=category,
         as_of=question.as_of,
+        at_position=question.at_position,
     )

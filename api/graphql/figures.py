@@ -1,18 +1,20 @@
-"""Figures: closure rates and series beside their neighbours, and how safe a year was. docs/figures.md says what is counted."""
+"""Figures of closure: rates and series beside their neighbours. docs/figures.md says what is counted."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
-from typing import Annotated, Any, Self
+from typing import Any, Self
 from uuid import UUID
 
 import asyncpg
 import strawberry
 
 from api.graphql.context import Info
+from api.graphql.moment import AsOf, AtPosition, caught_up, known, reading
 from api.graphql.types import (
     After,
     AfterPosition,
@@ -30,15 +32,13 @@ from domain.mechanisms import JointMechanism
 from domain.observation import require_code
 from domain.people import Person
 from domain.site import site_id
-from projections import closure_figures, period, safety
+from projections import closure, closure_figures, period
 from projections.closure_figures import DEFINITIONS, Basis, Closure, Group, Question
 from projections.period import Grain
-from projections.safety import Count
 
 strawberry.enum(Basis, description="办结率: what a closure rate is taken of; `definition` says it in full.")
 strawberry.enum(Grain, description="How long one bucket of a series is, by the calendar of Asia/Shanghai.")
 strawberry.enum(Group, description="By what a series is divided.")
-strawberry.enum(Count, description="What is counted for each 1,000 households.")
 
 
 @strawberry.enum(description="A count whose incidents can be listed.")
@@ -68,16 +68,11 @@ class ClosureCount(StrEnum):
     REPEATS = "repeats"
 
 
-AsOf = Annotated[
-    date | None,
-    strawberry.argument(description="Only what was done by the end of this day: what was said then."),
-]
 LARGEST_SERIES = 1000
 """Buckets of time."""
 LONGEST_REPEAT = 366
 """Days."""
-_COUNTED_BY = ("closure", "disputes", "alarms", "gate_traffic", "sites")
-"""The read models that safety figures are counted from."""
+_READS = (closure.PROJECTION,)
 
 
 @strawberry.type(description="An incident that a figure was counted from, and the events that say so.")
@@ -160,8 +155,13 @@ class ClosureFigures:
     response_rate: float | None = _count("response_rate")
     reopen_rate: float | None = _count("reopen_rate")
     position: Position = strawberry.field(description="How far of the log was counted.")
-    cut_off: datetime = strawberry.field(description="The end of the period, or of the as-of day, or now.")
+    cut_off: datetime = strawberry.field(
+        description="The end of the period, or of the as-of day, or now; at a position, not after that was written."
+    )
     as_of: date | None = strawberry.field(description="The as-of day; null when everything counts.")
+    at_position: Position | None = strawberry.field(
+        description="Of what was known there; null of what is known now."
+    )
     definition: str = strawberry.field(description="How the rate is taken.")
     basis: strawberry.Private[Basis]
     question: strawberry.Private[Question | None]
@@ -184,6 +184,7 @@ class ClosureFigures:
             reworked=counts.failed,
             cut_off=question.cut_off,
             as_of=question.as_of,
+            at_position=None if question.at_position is None else Position(question.at_position),
             definition=DEFINITIONS[basis],
             basis=basis,
             question=question if alone else None,
@@ -196,14 +197,14 @@ class ClosureFigures:
 class ClosureRate(ClosureFigures):
     @strawberry.field(description="How long it took to sign, to handle and to close.")
     async def times(self, info: Info) -> Times:
-        async with info.context.reading() as connection:
+        async with self._reading(info) as connection:
             return Times.of(await closure_figures.times(connection, self._asked()))
 
     @strawberry.field(
         description="The median of `times.toClose`, in hours by the wall; null when nothing was closed."
     )
     async def median_hours_to_close(self, info: Info) -> float | None:
-        async with info.context.reading() as connection:
+        async with self._reading(info) as connection:
             return (await closure_figures.times(connection, self._asked())).to_close.median
 
     @strawberry.field(
@@ -212,7 +213,7 @@ class ClosureRate(ClosureFigures):
     async def repeats(self, info: Info, days: int = 7) -> int:
         if not 1 <= days <= LONGEST_REPEAT:
             raise InvalidError(f"days is {days}; 1 to {LONGEST_REPEAT} are counted")
-        async with info.context.reading() as connection:
+        async with self._reading(info) as connection:
             return await closure_figures.repeats(connection, self._asked(), days)
 
     @strawberry.field(description="同比: beside the same days of the year before.")
@@ -225,7 +226,7 @@ class ClosureRate(ClosureFigures):
 
     async def _beside(self, info: Info, other: period.Period) -> "Neighbour":
         question = replace(self._asked(), period=other)
-        async with info.context.reading() as connection:
+        async with self._reading(info) as connection:
             before = await closure_figures.closure(connection, question)
         base = ClosureRate.of(before, self.basis, question)
         return Neighbour(
@@ -248,11 +249,14 @@ class ClosureRate(ClosureFigures):
         info.context.allow("read.incidents")
         size = page_size(first)
         (start,) = (0,) if after is None else parts_of(after, lambda text: position_of(int(text)))
-        async with info.context.reading() as connection:
+        async with self._reading(info) as connection:
             rows = await closure_figures.lineage(
                 connection, self._asked(), count, first=size + 1, after=start
             )
         return Connection[LineageEntry].of(_nodes(rows), _whole(rows, size))
+
+    def _reading(self, info: Info) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        return reading(info, self._asked().at_position, _READS)
 
     def _asked(self) -> Question:
         """The question that this answers; InvalidError if it is of those that have no unit or mechanism."""
@@ -300,75 +304,6 @@ class ClosureBucket:
         description="A code, or a site's id; null: of all, or of those that have none."
     )
     figures: ClosureRate = strawberry.field(description="What was counted in it.")
-
-
-@strawberry.type(description="An incident, dispute, alarm or gate pass that a figure was counted from.")
-class SafetySource:
-    id: UUID = strawberry.field(description="Of the incident, dispute, alarm or gate pass.")
-    position: Position = strawberry.field(description="Where the event that made it count stands in the log.")
-
-
-@strawberry.type(description="How safe a period was, and the change against the year before in each count.")
-class SafetyStatistics:
-    incidents: int = strawberry.field(description=safety.DEFINITIONS["incidents"])
-    criminal_cases: int = strawberry.field(description="刑事案件. " + safety.DEFINITIONS["criminal_cases"])
-    safety_accidents: int = strawberry.field(
-        description="安全事故. " + safety.DEFINITIONS["safety_accidents"]
-    )
-    disputes: int = strawberry.field(description="矛盾纠纷. " + safety.DEFINITIONS["disputes"])
-    alarms: int = strawberry.field(description="报警. " + safety.DEFINITIONS["alarms"])
-    gate_passes: int = strawberry.field(description="通行. " + safety.DEFINITIONS["gate_passes"])
-    false_alarm_rate: float | None = strawberry.field(
-        description="误报率. " + safety.DEFINITIONS["false_alarm_rate"]
-    )
-    households: int | None = strawberry.field(description="户数. " + safety.DEFINITIONS["households"])
-    year_on_year: "SafetyChange" = strawberry.field(description="同比. " + safety.DEFINITIONS["changes"])
-    figures: strawberry.Private[safety.Safety]
-    question: strawberry.Private[Question]
-
-    @strawberry.field(description="每千户. " + safety.DEFINITIONS["per_thousand"])
-    def per1000_households(self, count: Count = Count.INCIDENTS, annualised: bool = False) -> float | None:
-        return self.figures.per_thousand(count, annualised=annualised)
-
-    @strawberry.field(description="What a count was counted from, in the order of the log.")
-    async def lineage(
-        self, info: Info, count: Count = Count.INCIDENTS, first: First = 50, after: After = None
-    ) -> Connection[SafetySource]:
-        info.context.allow("read.incidents")
-        size = page_size(first)
-        (start,) = (0,) if after is None else parts_of(after, lambda text: position_of(int(text)))
-        async with info.context.reading() as connection:
-            rows = await safety.lineage(connection, self.question, count, first=size + 1, after=start)
-        nodes = [
-            (SafetySource(id=row.id, position=Position(row.position)), cursor(row.position)) for row in rows
-        ]
-        return Connection[SafetySource].of(nodes, size)
-
-    @classmethod
-    def of(cls, found: safety.SafetyStatistics, question: Question) -> Self:
-        """The figures, as they are shown, with the question they answer."""
-        changes = {count.value: change for count, change in found.changes.items()}
-        return cls(
-            **{count.value: number for count, number in found.this.counts.items()},
-            false_alarm_rate=found.this.false_alarm_rate,
-            households=found.this.households,
-            year_on_year=SafetyChange(**changes, false_alarm_rate=found.false_alarm_points),
-            figures=found.this,
-            question=question,
-        )
-
-
-@strawberry.type(
-    description="By which part of the base each count has changed; the rate in percentage points."
-)
-class SafetyChange:
-    incidents: float | None = strawberry.field(description="事件.")
-    criminal_cases: float | None = strawberry.field(description="刑事案件.")
-    safety_accidents: float | None = strawberry.field(description="安全事故.")
-    disputes: float | None = strawberry.field(description="矛盾纠纷.")
-    alarms: float | None = strawberry.field(description="报警.")
-    gate_passes: float | None = strawberry.field(description="通行.")
-    false_alarm_rate: float | None = strawberry.field(description="误报率, in percentage points.")
 
 
 @strawberry.input(
@@ -427,6 +362,7 @@ class Figures:
         unit: str | None = None,
         mechanism: JointMechanism | None = None,
         as_of: AsOf = None,
+        at_position: AtPosition = None,
         after_position: AfterPosition = None,
     ) -> ClosureRate:
         person = info.context.allow("read.figures")
@@ -434,8 +370,10 @@ class Figures:
             township=township, site=site, category=category, unit=unit, mechanism=mechanism
         )
         question = wanted.question(period, person, info.context.system.now(), as_of)
-        await info.context.caught_up("closure", after_position)
-        counts = await _counted(info, lambda connection: closure_figures.closure(connection, question))
+        await caught_up(info, _READS, as_of, at_position, after_position)
+        question = await known(info, question, at_position)
+        async with reading(info, at_position, _READS) as connection:
+            counts = await closure_figures.closure(connection, question)
         return ClosureRate.of(counts, basis, question)
 
     @strawberry.field(
@@ -450,6 +388,7 @@ class Figures:
         basis: Basis = Basis.COHORT,
         filter: ClosureFilter | None = None,
         as_of: AsOf = None,
+        at_position: AtPosition = None,
         after_position: AfterPosition = None,
     ) -> list[ClosureBucket]:
         person = info.context.allow("read.figures")
@@ -459,10 +398,10 @@ class Figures:
             raise InvalidError(
                 f"these are more than {LARGEST_SERIES:,} buckets by {by}: ask for less, or for longer ones"
             )
-        await info.context.caught_up("closure", after_position)
-        found = await _counted(
-            info, lambda connection: closure_figures.series(connection, question, by, group_by)
-        )
+        await caught_up(info, _READS, as_of, at_position, after_position)
+        question = await known(info, question, at_position)
+        async with reading(info, at_position, _READS) as connection:
+            found = await closure_figures.series(connection, question, by, group_by)
         return [
             ClosureBucket(
                 from_=bucket.period.start,
@@ -477,40 +416,6 @@ class Figures:
             )
             for bucket in found
         ]
-
-    @strawberry.field(
-        description="How safe a calendar year was, so far as it has passed, against the year before; of a site, a township or all."
-    )
-    async def safety_statistics(
-        self,
-        info: Info,
-        year: int,
-        site: str | None = None,
-        township: str | None = None,
-        as_of: AsOf = None,
-        after_position: AfterPosition = None,
-    ) -> SafetyStatistics:
-        person = info.context.allow("read.figures")
-        wanted, now = ClosureFilter(township=township, site=site), info.context.system.now()
-        question = wanted.question(_so_far(year, as_of or period.day_of(now)), person, now, as_of)
-        for projection in _COUNTED_BY:
-            await info.context.caught_up(projection, after_position)
-        found = await _counted(info, lambda connection: safety.safety_statistics(connection, question))
-        return SafetyStatistics.of(found, question)
-
-
-def _so_far(year: int, today: date) -> Period:
-    """The days of `year` that have come; all of it before it begins. InvalidError if there is no such year."""
-    try:
-        start, end = date(year, 1, 1), date(year, 12, 31)
-    except ValueError as error:
-        raise InvalidError(f"{year} is not a year of the calendar") from error
-    return Period(from_=start, to=min(end, today) if start <= today else end)
-
-
-async def _counted(info: Info, count: Callable[[asyncpg.Connection], Awaitable[Any]]) -> Any:
-    async with info.context.reading() as connection:
-        return await count(connection)
 
 
 def _of_bucket(question: Question, bucket: closure_figures.Bucket, group: Group | None) -> Question:

@@ -10,6 +10,7 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.incident_filter import IncidentFilter, IncidentOrder, cursor_of, place_of
 from api.graphql.incident_types import Incident
+from api.graphql.moment import AtPosition, require_moment, waited
 from api.graphql.types import After, AfterPosition, Connection, Edge, First, PageInfo, Position, page_size
 from domain.errors import InvalidError
 from domain.incident import IncidentState
@@ -25,10 +26,6 @@ AsOf = Annotated[
     strawberry.argument(
         description="As it was at this time: only what had happened by then, whenever we were told."
     ),
-]
-AtPosition = Annotated[
-    Position | None,
-    strawberry.argument(description="As it was known at this position of the log."),
 ]
 
 
@@ -72,7 +69,7 @@ class Incidents:
     ) -> Incident | None:
         reader = incidents.Reader.of(info.context.allow("read.incidents"))
         then = await _then(info, as_of, at_position)
-        await info.context.caught_up("incidents", _waited(at_position, after_position))
+        await info.context.caught_up("incidents", waited(at_position, after_position))
         if then is not None:
             row = await past.one(info.context.reading, info.context.system.log, reader, id, then)
             if row is not None:
@@ -100,7 +97,7 @@ class Incidents:
         then = await _then(info, as_of, at_position)
         now = info.context.system.now() if then is None else as_of
         wanted = (filter or IncidentFilter()).asked(now)
-        await info.context.caught_up("incidents", _waited(at_position, after_position))
+        await info.context.caught_up("incidents", waited(at_position, after_position))
         if wanted.text is not None:
             await info.context.caught_up("search", after_position)
         if then is not None:
@@ -131,10 +128,7 @@ class Incidents:
 
 async def _then(info: Info, as_of: datetime | None, at_position: Position | None) -> Then | None:
     """The moment that is asked about; None: now. InvalidError if it is two, or beyond the log."""
-    if as_of is not None and at_position is not None:
-        raise InvalidError("asOf and atPosition are both given: one of them says which moment is meant")
-    if at_position is not None and at_position > (end := await info.context.system.log.position()):
-        raise InvalidError(f"atPosition {at_position} is beyond the end of the log, which is {end}")
+    await require_moment(info, as_of, at_position)
     return at_position if as_of is None else require_aware(as_of)
 
 
@@ -143,11 +137,6 @@ def _question(then: Then, filter: IncidentFilter | None = None) -> str:
     moment = f"atPosition={then}" if isinstance(then, int) else f"asOf={then.isoformat()}"
     whole = moment if filter is None else f"{moment}&{filter.question()}"
     return whole[:LONGEST_QUESTION]  # a filter may list any number of codes; the record has the ids as well
-
-
-def _waited(at_position: Position | None, after_position: Position | None) -> Position | None:
-    """What has to be folded before there is an answer: what was known at a position must be among the candidates."""
-    return max((one for one in (at_position, after_position) if one is not None), default=None)
 
 
 def _connection(

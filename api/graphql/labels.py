@@ -258,6 +258,12 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "DOOR_CARD": "入楼刷卡 door card",
         "VISITOR_REGISTRATION": "访客登记 visitor registration",
     },
+    "MediationGroup": {
+        "TOWNSHIP": "乡镇街道 township",
+        "ROOM": "调解室 mediation room",
+        "MEDIATOR": "调解员 mediator",
+        "MECHANISM": "六联机制 joint mechanism",
+    },
     "Objection": {
         "RELATIVE": "亲属 relative of a party",
         "INTEREST": "利害关系 interest in the outcome",

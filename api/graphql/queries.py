@@ -9,13 +9,16 @@ from api.graphql.centres import Centres
 from api.graphql.context import Info
 from api.graphql.devices import Devices
 from api.graphql.disputes import Disputes
-from api.graphql.figures import AsOf, Figures
+from api.graphql.figures import Figures
 from api.graphql.incidents import Incidents
 from api.graphql.labels import Labels
 from api.graphql.leads import Leads
+from api.graphql.mediation import Mediations
+from api.graphql.moment import AsOf, AtPosition, caught_up, reading
 from api.graphql.open_work import Work
 from api.graphql.reads import Reads
 from api.graphql.registers import Registers
+from api.graphql.safety import Safety
 from api.graphql.sites import Sites
 from api.graphql.visitors import Visitors
 from domain import policy
@@ -32,6 +35,8 @@ class Query(
     Incidents,
     Work,
     Figures,
+    Mediations,
+    Safety,
     Sites,
     Centres,
     Devices,
@@ -54,6 +59,7 @@ class Query(
         period: types.Period,
         by: types.Unit = types.Unit.HOUR,
         as_of: AsOf = None,
+        at_position: AtPosition = None,
         after_position: types.AfterPosition = None,
     ) -> list[types.GateTraffic]:
         person = info.context.allow("read.figures")
@@ -65,8 +71,9 @@ class Query(
                 f"these are more than {LARGEST_TRAFFIC:,} stretches by {by}: ask for less, or for longer ones"
             )
         until = None if as_of is None else types.Period(from_=as_of, to=as_of).moments()[1]
-        await info.context.caught_up("gate_traffic", after_position)
-        async with info.context.reading() as connection:
+        reads = (gate_traffic.PROJECTION,)
+        await caught_up(info, reads, as_of, at_position, after_position)
+        async with reading(info, at_position, reads) as connection:
             rows = await gate_traffic.traffic(
                 connection, site_id=place.id, start=start, end=end, unit=by.value.lower(), until=until
             )

@@ -4,9 +4,13 @@ from uuid import UUID
 
 import pytest
 from given import person
-from telling import tell
+from histories import TO_CLOSURE, append, driven, everything, reported
+from telling import at, tell
 
 from domain.people import Role, Scope
+from domain.site import Site, site_id
+from projections.all import PROJECTIONS
+from projections.runner import catch_up
 
 STATISTICIAN, SUPERVISOR = person(Role.STATISTICIAN), person(Role.SUPERVISOR)
 NOVEMBER = 'period: {from: "2018-11-01", to: "2018-11-30"}'
@@ -177,6 +181,134 @@ async def test_traffic_as_of_a_day_has_what_had_passed_by_then(asker):
     for as_of, expected in (("2018-11-06", []), ("2018-11-07", [3])):
         query = f'{{ gateTraffic(site: "runjinyuan", {NOVEMBER}, by: DAY, asOf: "{as_of}") {{ passes }} }}'
         assert [row["passes"] for row in await asker.data(query, STATISTICIAN)] == expected
+
+
+LATE = "received closed position atPosition asOf cutOff times { toClose { count } } repeats lineage { edges { cursor } }"
+
+
+async def test_at_a_position_a_figure_and_all_behind_it_are_what_was_known_there(asker, log, pool):
+    """An incident of early November is told when everything else is."""
+    before, site = await log.position(), await log.load(Site, site_id("runjinyuan"))
+    await append(log, [driven(reported(50, site, at(2018, 11, 4)), TO_CLOSURE)], first_number=900)
+    await catch_up(PROJECTIONS["closure"], pool, log)
+
+    now = await rate(asker, 'asOf: "2018-11-05"', LATE, SUPERVISOR)
+    then = await rate(asker, f"atPosition: {before}", LATE, SUPERVISOR)
+    assert (now["received"], now["times"]["toClose"]["count"], now["atPosition"]) == (3, 3, None)
+    assert (then["received"], then["closed"], then["times"]["toClose"]["count"]) == (4, 3, 3)
+    assert (len(then["lineage"]["edges"]), then["repeats"]) == (4, 1)
+    assert (then["position"], then["atPosition"], then["asOf"]) == (before, before, None)
+
+    fields = f"(year: 2018, atPosition: {before}) {{ incidents households gatePasses }} }}"
+    assert await asker.data(f"{{ safetyStatistics{fields}", STATISTICIAN) == {
+        "incidents": 5,
+        "households": 1250,
+        "gatePasses": 3,
+    }
+    series = (
+        f"{{ closureSeries({NOVEMBER}, groupBy: SITE, atPosition: {before}) {{ figures {{ received }} }} }}"
+    )
+    assert sorted(one["figures"]["received"] for one in await asker.data(series, STATISTICIAN)) == [1, 3]
+    beside = await rate(asker, f"atPosition: {before}", "periodOnPeriod { figures { received position } }")
+    assert beside["periodOnPeriod"]["figures"] == {"received": 1, "position": before}
+
+
+async def test_before_there_was_anything_nothing_was_known(asker):
+    assert await rate(asker, "atPosition: 0", "received rate position") == {
+        "received": 0,
+        "rate": None,
+        "position": 0,
+    }
+
+
+async def test_traffic_at_a_position_has_the_passes_up_to_there(asker, log):
+    passed = [entry.position for entry in await everything(log) if entry.event.TOPIC == "gate.passed"]
+    for position, expected in ((passed[0] - 1, []), (passed[1], [2]), (passed[2], [3])):
+        query = (
+            f'{{ gateTraffic(site: "runjinyuan", {NOVEMBER}, by: DAY, atPosition: {position}) {{ passes }} }}'
+        )
+        assert [row["passes"] for row in await asker.data(query, STATISTICIAN)] == expected
+
+
+OUTCOME = (
+    "accepted handled agreed failed successOfHandled percentOfHandled successOfAccepted percentOfAccepted"
+)
+
+
+async def mediated(asker, arguments, fields, by=STATISTICIAN):
+    return await asker.data(f"{{ mediationFigures({NOVEMBER}{arguments}) {{ {fields} }} }}", by)
+
+
+async def test_mediation_is_shown_on_both_bases(asker):
+    found = await mediated(asker, "", OUTCOME + " medianDaysToAgreement cutOff asOf")
+
+    assert found == {
+        "accepted": 1,
+        "handled": 1,
+        "agreed": 1,
+        "failed": 0,
+        "successOfHandled": 1.0,
+        "percentOfHandled": "100.00",
+        "successOfAccepted": 1.0,
+        "percentOfAccepted": "100.00",
+        "medianDaysToAgreement": 2.0,
+        "cutOff": "2018-12-01T00:00:00+08:00",
+        "asOf": None,
+    }
+
+
+async def test_mediation_as_of_a_day_and_at_a_position_is_what_had_come_of_it(asker, log):
+    agreed = next(one for one in await everything(log) if one.event.TOPIC == "dispute.agreed")
+    for arguments in (', asOf: "2018-11-13"', f", atPosition: {agreed.position - 1}"):
+        found = await mediated(asker, arguments, "accepted agreed successOfHandled successOfAccepted")
+        assert found == {"accepted": 1, "agreed": 0, "successOfHandled": None, "successOfAccepted": 0.0}
+    found = await mediated(asker, f", atPosition: {agreed.position}", "agreed position atPosition")
+    assert found == {"agreed": 1, "position": agreed.position, "atPosition": agreed.position}
+
+
+async def test_mediation_has_parts_and_a_lineage_inside_the_scope_of_who_asks(asker, log):
+    lineage = "lineage { edges { node { disputeId position agreedPosition failedPosition } } }"
+    fields = f"{lineage} parts(by: ROOM) {{ group figures {{ accepted percentOfHandled }} }}"
+    found = await mediated(asker, "", fields, SUPERVISOR)
+    elsewhere = await mediated(asker, "", fields, person(Role.SUPERVISOR, scope=Scope("yuhai")))
+    refusal = await asker.refusal(
+        f"{{ mediationFigures({NOVEMBER}) {{ lineage {{ edges {{ cursor }} }} }} }}", STATISTICIAN
+    )
+
+    (node,) = [edge["node"] for edge in found["lineage"]["edges"]]
+    history = {entry.event.TOPIC: entry.position for entry in await log.history(UUID(node["disputeId"]))}
+    assert (node["position"], node["agreedPosition"], node["failedPosition"]) == (
+        history["dispute.accepted"],
+        history["dispute.agreed"],
+        None,
+    )
+    assert found["parts"] == [{"group": "lao-li", "figures": {"accepted": 1, "percentOfHandled": "100.00"}}]
+    assert elsewhere == {"lineage": {"edges": []}, "parts": []}
+    assert refusal["code"] == "FORBIDDEN"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "closureRate(%s) { received }",
+        "closureSeries(%s) { to }",
+        "safetyStatistics(%s) { incidents }",
+        "mediationFigures(%s) { accepted }",
+        "gateTraffic(%s) { passes }",
+    ],
+)
+async def test_a_figure_is_asked_of_one_moment_that_the_log_has(asker, log, query):
+    where = {"safety": "year: 2018", "gateTr": f'site: "runjinyuan", {NOVEMBER}'}.get(query[:6], NOVEMBER)
+    beyond = await log.position() + 1
+
+    two = await asker.refusal(
+        "{ " + query % f'{where}, asOf: "2018-11-05", atPosition: 1' + " }", STATISTICIAN
+    )
+    far = await asker.refusal("{ " + query % f"{where}, atPosition: {beyond}" + " }", STATISTICIAN)
+
+    assert (two["code"], far["code"]) == ("INVALID", "INVALID")
+    assert "asOf and atPosition are both given" in two["message"]
+    assert f"atPosition {beyond} is beyond the end of the log" in far["message"]
 
 
 async def test_figures_stay_inside_the_scope_of_who_asks(asker):

@@ -453,9 +453,22 @@ def in_place(event, question):
     )
 
 
+OUTCOMES = {
+    "agreed": Dispute.Agreed,
+    "failed": Dispute.Failed,
+    "withdrawn": Dispute.Withdrawn,
+    "referred": Dispute.Referred,
+    "performing": Dispute.PerformanceStarted,
+    "breached": Dispute.Breached,
+    "fulfilled": Dispute.Fulfilled,
+    "confirmations_requested": Dispute.ConfirmationRequested,
+}
+"""What may become of a dispute that was accepted, and the event that says so."""
+
+
 def mediation(entries, question):
-    """The disputes accepted in the period, and of those the agreed and the failed."""
-    found = {"accepted": [], "agreed": [], "failed": []}
+    """The disputes accepted in the period, and of those what became of each."""
+    found = {"accepted": [], **{outcome: [] for outcome in OUTCOMES}}
     for history in known(histories(entries, Dispute.Event), question.as_of):
         accepted = [fact for fact in history if isinstance(fact.event, Dispute.Accepted)]
         if (
@@ -465,11 +478,8 @@ def mediation(entries, question):
         ):
             continue
         found["accepted"].append(accepted[0])
-        for fact in history:
-            if isinstance(fact.event, Dispute.Agreed):
-                found["agreed"].append(fact)
-            elif isinstance(fact.event, Dispute.Failed):
-                found["failed"].append(fact)
+        for outcome, event in OUTCOMES.items():
+            found[outcome] += [fact for fact in history if isinstance(fact.event, event)][:1]
     return found
 
 

@@ -20,7 +20,7 @@ from domain.mechanisms import JointMechanism
 from domain.model import EVENTS
 from domain.people import Role
 from domain.ports import Request
-from projections import closure_figures, runner
+from projections import at_position, closure_figures, runner
 from projections.closure import PROJECTION
 from projections.closure_figures import Basis, Group, Question
 from projections.period import Grain, Period, change, midnight, percent
@@ -92,17 +92,22 @@ def moments_of(told):
     return sorted({fact.at for fact in facts} | set(due))
 
 
+async def folded(log, pool, monkeypatch, requests, random, data):
+    """Append, and fold just that, in batches of some size; what was appended."""
+    start = await log.position()
+    await emptied(pool, PROJECTION, start)
+    await append_requests(log, requests)
+    monkeypatch.setattr(runner, "BATCH", data.draw(st.sampled_from([3, 40, 2000])))
+    await catch_up(PROJECTION, pool, Torn(log, random))
+    return (await log.read(start, 1_000_000, frozenset(EVENTS))).entries
+
+
 @given(lives=lives(LIVES, 45), random=st.randoms(use_true_random=False), data=st.data())
 @EXAMPLES
 async def test_every_figure_of_every_question_is_the_one_that_the_definitions_give(
     log, pool, sites, numbers, monkeypatch, lives, random, data
 ):
-    start = await log.position()
-    await emptied(pool, PROJECTION, start)
-    await append_requests(log, tangled(sites, lives, next(numbers)))
-    monkeypatch.setattr(runner, "BATCH", data.draw(st.sampled_from([3, 40, 2000])))
-    await catch_up(PROJECTION, pool, Torn(log, random))
-    entries = (await log.read(start, 1_000_000, frozenset(EVENTS))).entries
+    entries = await folded(log, pool, monkeypatch, tangled(sites, lives, next(numbers)), random, data)
     told = oracle.histories(entries, oracle.Incident.Event)
     moments = moments_of(told)
     async with pool.acquire() as connection:
@@ -113,6 +118,36 @@ async def test_every_figure_of_every_question_is_the_one_that_the_definitions_gi
         question = data.draw(questions(sites, moments))
         group = data.draw(st.sampled_from([None, *Group]))
         await same_series(connection, told, question, data.draw(st.sampled_from(Grain)), group, random)
+
+
+@given(lives=lives(LIVES, 45), random=st.randoms(use_true_random=False), data=st.data())
+@EXAMPLES
+async def test_at_any_position_every_figure_is_the_one_that_the_events_up_to_there_give(
+    log, pool, sites, numbers, monkeypatch, lives, random, data
+):
+    entries = await folded(log, pool, monkeypatch, tangled(sites, lives, next(numbers)), random, data)
+    moments = moments_of(oracle.histories(entries, oracle.Incident.Event))
+    async with pool.acquire() as connection:
+        for length in data.draw(st.lists(st.integers(0, len(entries)), min_size=2, max_size=4)):
+            position = entries[0].position + length - 1
+            known = oracle.histories(entries[:length], oracle.Incident.Event)
+            question = replace(data.draw(questions(sites, moments)), as_of=None, at_position=position)
+            grain, group = (
+                data.draw(st.sampled_from(Grain)),
+                data.draw(st.sampled_from([None, *Group])),
+            )
+            async with at_position.then(connection, position, [PROJECTION]):
+                await same_figures(connection, known, question, position)
+                for name in data.draw(st.lists(st.sampled_from(COUNTS), min_size=2, max_size=4)):
+                    await same_lineage(connection, known, question, name)
+                await same_times(connection, known, question, data.draw(st.sampled_from([0, 1, 7, 30])))
+                await same_series(connection, known, question, grain, group, random)
+            await same_figures(
+                connection,
+                oracle.histories(entries, oracle.Incident.Event),
+                replace(question, at_position=None),
+                entries[-1].position,
+            )
 
 
 def numbers_of(counted):

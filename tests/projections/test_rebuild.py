@@ -15,8 +15,8 @@ from test_runner import digest, folded, status, task
 from adapters.database import connect_as_login, create_pool
 from adapters.tail import Tail
 from domain.errors import CorruptError, UnavailableError
+from projections import at_position, runner
 from projections import rebuild as rebuilding
-from projections import runner
 from projections.all import PROJECTIONS
 from projections.closure_figures import Question, closure
 from projections.period import Period
@@ -409,3 +409,17 @@ async def test_a_figure_that_is_being_counted_while_the_tables_change_is_still_o
 
 async def _reached(pool, log):
     return (await status(pool, "incidents"))["position"] == await log.position()
+
+
+async def test_what_was_known_at_a_position_is_asked_of_the_tables_that_a_rebuild_put_there(
+    log, pool, site, anew
+):
+    await append(log, [driven(reported(1, site, NOW), TO_CLOSURE)])
+    before = await log.position()
+    await append(log, [driven(reported(2, site, NOW), TO_CLOSURE)], first_number=9)
+    await catch_up(CLOSURE, pool, log)
+    question = Question(period=Period(NOW.date(), NOW.date()), now=NOW, at_position=before)
+
+    assert (await anew(CLOSURE)).switched
+    async with pool.acquire() as connection, at_position.then(connection, before, [CLOSURE]):
+        assert (await closure(connection, question)).received == 1
