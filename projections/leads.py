@@ -14,7 +14,8 @@ from domain.lead import Lead
 from domain.model import event_classes
 from domain.people import Scope
 from domain.ports import Entry
-from projections.rows import Changes, Row, fold_rows, ids
+from projections.inside import inside
+from projections.rows import Changes, Row, fold_rows
 from projections.runner import Projection
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
@@ -56,8 +57,7 @@ _CHANGES: Changes = {
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
-    taken = [row async for row in SQL.take(connection, ids=ids(entries))]
-    await fold_rows(connection, entries, table="leads", taken=taken, begin=_begin, changes=_CHANGES)
+    await fold_rows(connection, entries, table="leads", take=SQL.take, begin=_begin, changes=_CHANGES)
 
 
 PROJECTION = Projection("leads", 1, frozenset(event_classes(Lead)), fold, ("leads",))
@@ -74,7 +74,7 @@ class LeadFilter:
 
 async def one(connection: asyncpg.Connection, scope: Scope, lead_id: UUID) -> Any | None:
     """One lead, if it lies inside `scope`."""
-    return await SQL.one(connection, id=lead_id, scope_township=scope.township, scope_site=scope.site_id)
+    return await SQL.one(connection, id=lead_id, **inside(scope))
 
 
 async def to_review(
@@ -113,8 +113,7 @@ async def decided(
 
 def _which(scope: Scope, wanted: LeadFilter, after: tuple[datetime, UUID] | None) -> dict[str, Any]:
     return {
-        "scope_township": scope.township,
-        "scope_site": scope.site_id,
+        **inside(scope),
         "township": wanted.township,
         "site_id": wanted.site_id,
         "case_number": wanted.case,

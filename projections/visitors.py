@@ -14,8 +14,9 @@ from domain.model import event_classes
 from domain.people import Scope
 from domain.ports import Entry
 from domain.visitor import Visitor
+from projections.inside import inside
 from projections.period import day_of, midnight
-from projections.rows import Changes, Row, fold_rows, ids
+from projections.rows import Changes, Row, fold_rows
 from projections.runner import Projection
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
@@ -54,8 +55,7 @@ _CHANGES: Changes = {
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
-    taken = [row async for row in SQL.take(connection, ids=ids(entries))]
-    await fold_rows(connection, entries, table="visitors", taken=taken, begin=_begin, changes=_CHANGES)
+    await fold_rows(connection, entries, table="visitors", take=SQL.take, begin=_begin, changes=_CHANGES)
 
 
 PROJECTION = Projection("visitors", 1, frozenset(event_classes(Visitor)), fold, ("visitors",))
@@ -71,9 +71,7 @@ class VisitorFilter:
 
 async def one(connection: asyncpg.Connection, scope: Scope, visitor_id: UUID, now: datetime) -> Any | None:
     """One visit, if it lies inside `scope`."""
-    return await SQL.one(
-        connection, id=visitor_id, scope_township=scope.township, scope_site=scope.site_id, now=now
-    )
+    return await SQL.one(connection, id=visitor_id, **inside(scope), now=now)
 
 
 async def on_site(
@@ -113,8 +111,7 @@ async def expected(
 
 def _place(scope: Scope, wanted: VisitorFilter, after: tuple[datetime, UUID] | None) -> dict[str, Any]:
     return {
-        "scope_township": scope.township,
-        "scope_site": scope.site_id,
+        **inside(scope),
         "township": wanted.township,
         "site_id": wanted.site_id,
         "after_time": after and after[0],
