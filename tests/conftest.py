@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -56,22 +57,31 @@ async def nats_url() -> AsyncIterator[str]:
 @pytest.fixture(scope="session")
 async def template(postgres_url: str) -> AsyncIterator[str]:
     """A database with the schema and nothing in it, to be copied."""
-    name = f"template_{uuid4().hex}"
-    admin = await asyncpg.connect(postgres_url)
-    await admin.execute(f"create database {name}")
-    await asyncio.to_thread(migrate, named(postgres_url, name))
-    yield name
-    await admin.execute(f"drop database {name} with (force)")
-    await admin.close()
+    async with _database(postgres_url, f"template_{uuid4().hex}") as name:
+        await asyncio.to_thread(migrate, named(postgres_url, name))
+        yield name
 
 
 @pytest.fixture
 async def database_url(postgres_url: str, template: str) -> AsyncIterator[str]:
     """A fresh database with the schema, gone after the test."""
-    name = f"test_{uuid4().hex}"
+    copied = f"template {template} strategy wal_log"
+    async with _database(postgres_url, f"test_{uuid4().hex}", copied) as name:
+        yield named(postgres_url, name)
+
+
+@pytest.fixture
+async def empty(postgres_url: str) -> AsyncIterator[str]:
+    """A database with nothing in it, gone after the test."""
+    async with _database(postgres_url, f"empty_{uuid4().hex}") as name:
+        yield named(postgres_url, name)
+
+
+@asynccontextmanager
+async def _database(postgres_url: str, name: str, how: str = "") -> AsyncIterator[str]:
     admin = await asyncpg.connect(postgres_url)
-    await admin.execute(f"create database {name} template {template} strategy wal_log")
-    yield named(postgres_url, name)
+    await admin.execute(f"create database {name} {how}")
+    yield name
     await admin.execute(f"drop database {name} with (force)")
     await admin.close()
 
