@@ -1,7 +1,7 @@
 """Devices: which are online, since when the others are not, and how many of each there are at a site."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -91,9 +91,8 @@ async def listed(
     """At most `first` devices inside `scope`, by site and code, beyond the row `after` (site_id, code)."""
     rows = SQL.listed(
         connection,
-        **_place(scope, wanted.township, wanted.site_id),
-        state=wanted.state,
-        kind=wanted.kind,
+        **inside(scope),
+        **asdict(wanted),
         after_site=after and after[0],
         after_code=after and after[1],
         first=first,

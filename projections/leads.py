@@ -1,7 +1,7 @@
 """Leads: those that wait for a reviewer, the oldest first; and those that were decided, how and by whom."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -65,11 +65,11 @@ PROJECTION = Projection("leads", 1, frozenset(event_classes(Lead)), fold, ("lead
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadFilter:
-    """Which leads; None is any. case: its number."""
+    """Which leads; None is any."""
 
     site_id: UUID | None = None
     township: str | None = None
-    case: str | None = None
+    case_number: str | None = None
 
 
 async def one(connection: asyncpg.Connection, scope: Scope, lead_id: UUID) -> Any | None:
@@ -112,11 +112,5 @@ async def decided(
 
 
 def _which(scope: Scope, wanted: LeadFilter, after: tuple[datetime, UUID] | None) -> dict[str, Any]:
-    return {
-        **inside(scope),
-        "township": wanted.township,
-        "site_id": wanted.site_id,
-        "case_number": wanted.case,
-        "after_time": after and after[0],
-        "after_id": after and after[1],
-    }
+    time, lead = after or (None, None)
+    return inside(scope) | asdict(wanted) | {"after_time": time, "after_id": lead}

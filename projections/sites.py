@@ -1,7 +1,7 @@
 """The programme 平安小区: its sites with their gates, measures and every count of their households, and what each township has."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -130,15 +130,7 @@ async def listed(
     connection: asyncpg.Connection, scope: Scope, wanted: SiteFilter, *, first: int, after: str | None
 ) -> list[Any]:
     """At most `first` sites inside `scope`, with the codes of their `gates` and their `measures`, by code, beyond that of `after`."""
-    rows = SQL.listed(
-        connection,
-        **inside(scope),
-        township=wanted.township,
-        state=wanted.state,
-        measure=wanted.measure,
-        after=after,
-        first=first,
-    )
+    rows = SQL.listed(connection, **inside(scope), **asdict(wanted), after=after, first=first)
     return [row async for row in rows]
 
 

@@ -1,7 +1,7 @@
 """Visitors: who is on site now, by visit and never by name, and who is expected."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -110,10 +110,5 @@ async def expected(
 
 
 def _place(scope: Scope, wanted: VisitorFilter, after: tuple[datetime, UUID] | None) -> dict[str, Any]:
-    return {
-        **inside(scope),
-        "township": wanted.township,
-        "site_id": wanted.site_id,
-        "after_time": after and after[0],
-        "after_id": after and after[1],
-    }
+    time, visitor = after or (None, None)
+    return inside(scope) | asdict(wanted) | {"after_time": time, "after_id": visitor}

@@ -92,7 +92,7 @@ class LeadFilter:
         return leads.LeadFilter(
             site_id=site_of(self.site),
             township=code_of(self.township, "township"),
-            case=None if self.case_number is None else require_case(self.case_number),
+            case_number=None if self.case_number is None else require_case(self.case_number),
         )
 
 
