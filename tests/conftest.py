@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -16,6 +18,7 @@ import nats as nats_client
 import pytest
 from asking import Asker
 from given import build_site, named
+from typer.testing import CliRunner
 
 from adapters import codec
 from adapters.bus import STREAMS
@@ -25,9 +28,11 @@ from adapters.event_log import PostgresLog, event_log
 from adapters.migrate import migrate
 from adapters.vault import Vault
 from api.bootstrap import System, system
+from api.cli import app
 from api.http import application
 from api.settings import Settings
 from api.workers import work
+from domain.errors import AnjuError
 from domain.site import Site
 
 DIRECTORY = Path(__file__).resolve().parents[1] / ".anju" / "test" / os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -179,3 +184,19 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Callable[[type, str], type]:
         return event_class
 
     return know
+
+
+@pytest.fixture
+def invoke(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Run `anju` with arguments in a thread of this process: (exit code, the JSON on its stdout, or all it printed); a refusal is raised."""
+    monkeypatch.setenv("ANJU_DATABASE_URL", database_url)
+    monkeypatch.setenv("ANJU_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "160")
+
+    async def run(*arguments: object) -> tuple[int, Any]:
+        done = await asyncio.to_thread(CliRunner().invoke, app, [str(word) for word in arguments])
+        if isinstance(done.exception, AnjuError):
+            raise done.exception
+        return done.exit_code, json.loads(done.stdout) if "--json" in arguments else done.output
+
+    return run
