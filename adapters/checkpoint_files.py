@@ -14,6 +14,7 @@ from pathlib import Path
 
 from adapters import tree
 from adapters.checkpoints import Signed, kept, make, open_note, reading, require_row
+from adapters.files import sync
 from adapters.signing import Signer
 from adapters.tree import Tree
 from adapters.verify import Progress
@@ -164,9 +165,5 @@ def _write(path: Path, text: str) -> Path | None:
         file.flush()
         os.fsync(file.fileno())
     draft.rename(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync(path.parent)
     return path

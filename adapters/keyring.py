@@ -22,6 +22,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from adapters.files import sync, write_durably
 from domain.errors import CorruptError, UnavailableError
 
 SIZE = 32
@@ -153,11 +154,7 @@ def _parse(path: Path, text: str) -> Keyring:
 def _replace(path: Path, text: str) -> None:
     with _draft(path, text) as draft:
         draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)
 
 
 @contextmanager
@@ -165,10 +162,7 @@ def _draft(path: Path, text: str) -> Iterator[Path]:
     """A file beside `path` with `text`, on the disk and readable by its owner only; gone afterwards unless it was moved."""
     draft = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        write_durably(draft, text.encode())
         yield draft
     finally:
         draft.unlink(missing_ok=True)

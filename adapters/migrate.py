@@ -15,9 +15,8 @@ from sqlalchemy.pool import NullPool
 import migrations
 from domain.errors import UnavailableError
 
-_alone = (
-    Lock()
-)  # Alembic keeps what it is doing in globals: one at a time in a process; the advisory lock is for processes
+# Alembic keeps what it is doing in globals: one at a time in a process; the advisory lock is for processes
+_alone = Lock()
 
 
 def migrate(database_url: str) -> tuple[str | None, str | None]:

@@ -52,9 +52,8 @@ async def retire(pool: asyncpg.Pool, vault: Vault) -> Sequence[str]:
         await _rewrap(connection, ring, None)
         async with connection.transaction():
             await connection.execute(SQL.check_at_the_end.sql)
-            await connection.execute(
-                SQL.forget_masters.sql, old
-            )  # a process that still wraps with one waits here
+            # a process that still wraps with one waits here
+            await connection.execute(SQL.forget_masters.sql, old)
             await _rewrap(connection, ring, None)
         await asyncio.to_thread(keyring.remove, ring.path, old)
         await _announce(connection, vault)

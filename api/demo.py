@@ -132,9 +132,8 @@ async def _check(running: System, url: str, console: Console, loaded: Loaded, *,
     console.print(f"[bold]办结率 {closed:,} / {reported:,} = {percent} %[/bold]", highlight=False)
     if stay:
         _invite(console, running, url)
-        await timers.run(
-            running.pool, running.log, running.now
-        )  # until Ctrl-C; not before, for the story is of 2018
+        # until Ctrl-C; not before, for the story is of 2018
+        await timers.run(running.pool, running.log, running.now)
     return 0 if verdict.holds and all(check.holds for check in checks) else 1
 
 

@@ -23,9 +23,8 @@ WHOLE_CITY = "*"
 LONGEST_ID = 255
 """Characters of a subject, as OpenID Connect limits it."""
 _HEADER_TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
-_CLAIM_TYPES = frozenset(
-    {None, "Bearer", "JWT"}
-)  # of Keycloak, which signs ID and logout tokens with the same keys
+# of Keycloak, which signs ID and logout tokens with the same keys
+_CLAIM_TYPES = frozenset({None, "Bearer", "JWT"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -57,6 +57,8 @@ S = AlarmState
 OPEN = tuple(state for state in S if state is not S.CLEARED)
 UNJUDGED = (S.TRIPPED, S.ACKED, S.REVIEWED)
 JUDGED = (S.REAL, S.FALSE, S.TEST)
+SILENT = ("shelved", "suppressed", "out_of_service")
+"""The bits with which an alarm calls for nobody."""
 ACK, SHELVE = "ack", "shelve"
 """The names of the deadlines."""
 RULE = "alarm-1"
@@ -67,6 +69,30 @@ LONGEST_SHELF = timedelta(hours=8)
 """A shift: nobody shelves an alarm for those who come after."""
 FLOOD_WINDOW = timedelta(minutes=2)
 """The same sensor tripping again within this time is the same alarm."""
+
+
+class Silenced(Timed):
+    """It calls for nobody, because of the bit `BIT`."""
+
+    BIT: ClassVar[str]
+    FROM = OPEN
+    reason: str
+
+    def apply(self, aggregate: Alarm) -> None:
+        super().apply(aggregate)
+        setattr(aggregate, self.BIT, True)
+        aggregate.silencers = aggregate.silencers | {self.actor}
+
+
+class Unsilenced(Timed):
+    """It is not silent because of the bit `BIT` any more."""
+
+    BIT: ClassVar[str]
+    FROM = OPEN
+
+    def apply(self, aggregate: Alarm) -> None:
+        super().apply(aggregate)
+        setattr(aggregate, self.BIT, False)
 
 
 class Alarm(Aggregate):
@@ -180,71 +206,41 @@ class Alarm(Aggregate):
         TOPIC = "alarm.cleared"
         FROM, TO = (S.RESTORED,), S.CLEARED
 
-    class Shelved(Event, Timed):
+    class Shelved(Event, Silenced):
         """It calls for nobody for a while; its deadline brings it back."""
 
         TOPIC = "alarm.shelved"
-        FROM = OPEN
-        reason: str
+        BIT = "shelved"
 
-        def apply(self, aggregate: Alarm) -> None:
-            super().apply(aggregate)
-            aggregate.shelved = True
-            aggregate.silencers = aggregate.silencers | {self.actor}
-
-    class Unshelved(Event, Timed):
+    class Unshelved(Event, Unsilenced):
         """It is back, by itself or by somebody."""
 
         TOPIC = "alarm.unshelved"
-        FROM = OPEN
+        BIT = "shelved"
 
-        def apply(self, aggregate: Alarm) -> None:
-            super().apply(aggregate)
-            aggregate.shelved = False
-
-    class Suppressed(Event, Timed):
+    class Suppressed(Event, Silenced):
         """It calls for nobody as long as its cause is known."""
 
         TOPIC = "alarm.suppressed"
-        FROM = OPEN
-        reason: str
+        BIT = "suppressed"
 
-        def apply(self, aggregate: Alarm) -> None:
-            super().apply(aggregate)
-            aggregate.suppressed = True
-            aggregate.silencers = aggregate.silencers | {self.actor}
-
-    class Unsuppressed(Event, Timed):
+    class Unsuppressed(Event, Unsilenced):
         """The cause is gone."""
 
         TOPIC = "alarm.unsuppressed"
-        FROM = OPEN
+        BIT = "suppressed"
 
-        def apply(self, aggregate: Alarm) -> None:
-            super().apply(aggregate)
-            aggregate.suppressed = False
-
-    class TakenOutOfService(Event, Timed):
+    class TakenOutOfService(Event, Silenced):
         """It calls for nobody while its sensor is mended."""
 
         TOPIC = "alarm.taken_out_of_service"
-        FROM = OPEN
-        reason: str
+        BIT = "out_of_service"
 
-        def apply(self, aggregate: Alarm) -> None:
-            super().apply(aggregate)
-            aggregate.out_of_service = True
-            aggregate.silencers = aggregate.silencers | {self.actor}
-
-    class ReturnedToService(Event, Timed):
+    class ReturnedToService(Event, Unsilenced):
         """The sensor is mended."""
 
         TOPIC = "alarm.returned_to_service"
-        FROM = OPEN
-
-        def apply(self, aggregate: Alarm) -> None:
-            super().apply(aggregate)
-            aggregate.out_of_service = False
+        BIT = "out_of_service"
 
     state: AlarmState
 
@@ -359,49 +355,23 @@ class Alarm(Aggregate):
 
     def unshelve(self, *, by: Person, at: datetime) -> None:
         """Bring it back before its time."""
-        if not self.shelved:
-            raise RuleError("this alarm is not shelved")
-        kept = without(self.deadlines, SHELVE)
-        deadlines = self._called_again(at, kept, silent=self.suppressed or self.out_of_service)
-        advance(self, self.Unshelved, by=by, at=at, deadlines=deadlines)
+        self._end_silence(self.Unshelved, without(self.deadlines, SHELVE), by=by, at=at)
 
     def suppress(self, *, by: Person, at: datetime, reason: str) -> None:
         """Let it call for nobody as long as its cause is known; not for whoever acknowledged it."""
-        self._require_silencer(by, "suppress")
-        if self.suppressed:
-            raise RuleError("this alarm is suppressed already")
-        deadlines = without(self.deadlines, ACK)
-        advance(
-            self, self.Suppressed, by=by, at=at, deadlines=deadlines, reason=require_text(reason, "reason")
-        )
+        self._silence(self.Suppressed, "suppress", by=by, at=at, reason=reason)
 
     def unsuppress(self, *, by: Person, at: datetime) -> None:
         """The cause is gone."""
-        if not self.suppressed:
-            raise RuleError("this alarm is not suppressed")
-        deadlines = self._called_again(at, self.deadlines, silent=self.shelved or self.out_of_service)
-        advance(self, self.Unsuppressed, by=by, at=at, deadlines=deadlines)
+        self._end_silence(self.Unsuppressed, self.deadlines, by=by, at=at)
 
     def take_out_of_service(self, *, by: Person, at: datetime, reason: str) -> None:
         """Let it call for nobody while its sensor is mended; not for whoever acknowledged it."""
-        self._require_silencer(by, "take out of service")
-        if self.out_of_service:
-            raise RuleError("this alarm is out of service already")
-        advance(
-            self,
-            self.TakenOutOfService,
-            by=by,
-            at=at,
-            deadlines=without(self.deadlines, ACK),
-            reason=require_text(reason, "reason"),
-        )
+        self._silence(self.TakenOutOfService, "take out of service", by=by, at=at, reason=reason)
 
     def return_to_service(self, *, by: Person, at: datetime) -> None:
         """The sensor is mended."""
-        if not self.out_of_service:
-            raise RuleError("this alarm is not out of service")
-        deadlines = self._called_again(at, self.deadlines, silent=self.shelved or self.suppressed)
-        advance(self, self.ReturnedToService, by=by, at=at, deadlines=deadlines)
+        self._end_silence(self.ReturnedToService, self.deadlines, by=by, at=at)
 
     def pass_deadline(self, *, by: Person, at: datetime, name: str) -> None:
         """Record that the deadline `name` has passed; nothing if it does not run (any more), or lies after `at`."""
@@ -421,15 +391,34 @@ class Alarm(Aggregate):
     @property
     def annunciated(self) -> bool:
         """Whether it calls for somebody when it has to."""
-        return not (self.shelved or self.suppressed or self.out_of_service)
+        return not any(getattr(self, bit) for bit in SILENT)
 
-    def _called_again(
-        self, at: datetime, kept: tuple[Deadline, ...], *, silent: bool
-    ) -> tuple[Deadline, ...]:
-        """`kept`, and the time to acknowledge anew unless it is acknowledged, or still `silent` in another way."""
-        if silent or self.acknowledged:
-            return kept
-        return (*kept, *_ack_deadline(self.level, require_aware(at)))
+    def _silence(
+        self, event_class: type[Silenced], what: str, *, by: Person, at: datetime, reason: str
+    ) -> None:
+        """Until further notice. `what`: the command, in words."""
+        self._require_silencer(by, what)
+        if getattr(self, event_class.BIT):
+            raise RuleError(f"this alarm is {_words(event_class.BIT)} already")
+        deadlines = without(self.deadlines, ACK)
+        reason = require_text(reason, "reason")
+        advance(self, event_class, by=by, at=at, deadlines=deadlines, reason=reason)
+
+    def _end_silence(
+        self,
+        event_class: type[Unsilenced],
+        deadlines: tuple[Deadline, ...],
+        *,
+        by: Person,
+        at: datetime,
+    ) -> None:
+        """It goes on with `deadlines`, and the time to acknowledge anew unless it is acknowledged, or still silent in another way."""
+        bit = event_class.BIT
+        if not getattr(self, bit):
+            raise RuleError(f"this alarm is not {_words(bit)}")
+        if not self.acknowledged and not any(getattr(self, other) for other in SILENT if other != bit):
+            deadlines += _ack_deadline(self.level, require_aware(at))
+        advance(self, event_class, by=by, at=at, deadlines=deadlines)
 
     def _require_reviewer(self, by: Person) -> None:
         if self.state is S.REVIEWED and by.id != self.reviewer:
@@ -456,3 +445,7 @@ def absorb(alarm: Alarm, site_id: UUID, sensor: str, at: datetime) -> bool:
 def _ack_deadline(level: int, start: datetime) -> tuple[Deadline, ...]:
     """Until when those of `level` have to acknowledge, if there are any."""
     return (Deadline(ACK, start + ACK_WITHIN[level], RULE),) if level < len(ACK_WITHIN) else ()
+
+
+def _words(bit: str) -> str:
+    return bit.replace("_", " ")

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from domain.deadlines import Deadline, Timed, passed
+from domain.deadlines import Deadline, Timed, passed, require_end
 from domain.errors import RuleError
 from domain.lifecycle import Step, advance, require_aware, require_text
 from domain.personal import KeyScope, Personal, of_subject
@@ -226,8 +226,4 @@ def _guardian(scope: KeyScope, guardian: Personal | None, *, under_14: bool) -> 
 
 
 def _until(at: datetime, until: datetime) -> tuple[Deadline, ...]:
-    if not require_aware(at) < require_aware(until) <= at + LONGEST:
-        raise RuleError(
-            f"a consent ends after it is given, and at most {LONGEST.days} days later, not at {until}"
-        )
-    return (Deadline(EXPIRE, until, RULE),)
+    return (Deadline(EXPIRE, require_end("a consent", at, until, LONGEST), RULE),)

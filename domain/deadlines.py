@@ -9,17 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from domain.errors import InvalidError
+from domain.errors import InvalidError, RuleError
 from domain.lifecycle import Step, require_aware
 from domain.working_time import DAY, after_working_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from uuid import UUID
-
-    from domain.people import Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +38,16 @@ class Timed(Step):
         aggregate.deadlines = self.deadlines
 
 
-class Waiting(Protocol):
-    """An aggregate on which time itself acts: `adapters/timers.py` calls `pass_deadline` when one of its deadlines has passed."""
-
-    id: UUID
-    deadlines: tuple[Deadline, ...]
-
-    def pass_deadline(self, *, by: Person, at: datetime, name: str) -> None:
-        """Record that the deadline `name` has passed; nothing if it does not run (any more), or lies after `at`."""
-
-
 def passed(deadlines: Iterable[Deadline], name: str, at: datetime) -> Deadline | None:
     """The deadline `name` among those that run, if it has passed."""
     return next((one for one in deadlines if one.name == name and one.due_at <= require_aware(at)), None)
+
+
+def require_end(what: str, at: datetime, end: datetime, longest: timedelta) -> datetime:
+    """`end`, if `what` may end then: after `at`, and at most `longest` later. RuleError."""
+    if not require_aware(at) < require_aware(end) <= at + longest:
+        raise RuleError(f"{what} ends after now and within {longest.days} days, not at {end}")
+    return end
 
 
 def without(deadlines: Iterable[Deadline], *names: str) -> tuple[Deadline, ...]:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from domain.deadlines import Deadline, Timed, passed
+from domain.deadlines import Deadline, Timed, passed, require_end
 from domain.errors import InvalidError, RuleError
 from domain.lifecycle import Step, advance, require_aware, require_case, require_text
 from domain.personal import Personal, of_subject
@@ -204,13 +204,13 @@ class Inquiry(Aggregate):
             since=span.since,
             until=span.until,
             investigators=tuple(sorted({by.id, *colleagues})),
-            expires_at=_require_end(at, expires_at),
+            expires_at=require_end("an inquiry", at, expires_at, LONGEST),
         )
 
     def approve(self, *, by: Person, at: datetime) -> None:
         """批准: whoever approves answers for it, and neither asked for it nor is going to look."""
         self._require_other(by, "approve")
-        end = _require_end(at, self.expires_at)
+        end = require_end("an inquiry", at, self.expires_at, LONGEST)
         advance(self, self.Approved, by=by, at=at, deadlines=(Deadline(EXPIRE, end, RULE),))
 
     def refuse(self, *, by: Person, at: datetime, reason: str) -> None:
@@ -289,9 +289,3 @@ def require_look(inquiry: Inquiry | None, look: Look, *, by: Person, at: datetim
             f"inquiry {inquiry.id} is for what happened from {inquiry.since} up to {inquiry.until} only"
         )
     return inquiry
-
-
-def _require_end(at: datetime, end: datetime) -> datetime:
-    if not require_aware(at) < require_aware(end) <= at + LONGEST:
-        raise RuleError(f"an inquiry ends after now and within {LONGEST.days} days, not at {end}")
-    return end

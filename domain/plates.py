@@ -77,11 +77,6 @@ class Plate:
     kind: PlateKind
     text: str = field(repr=False)
 
-    @property
-    def flagged(self) -> bool:
-        """Whether a person has to look at it."""
-        return self.kind in {PlateKind.ODD, PlateKind.UNREADABLE}
-
     def personal(self, scope: KeyScope) -> Personal | None:
         """The text under the key of `scope`; None if there was none."""
         return Personal(scope, self.text) if self.text else None

@@ -14,7 +14,7 @@ from uuid import UUID
 from eventsourcing.domain import Aggregate
 
 from domain.access import seal_digest
-from domain.deadlines import Deadline, Timed, passed
+from domain.deadlines import Deadline, Timed, passed, require_end
 from domain.errors import InvalidError, RuleError
 from domain.lifecycle import Step, advance, require_aware, require_case, require_text
 from domain.observation import require_code, require_sha256
@@ -183,13 +183,13 @@ class WatchEntry(Aggregate):
             legal_basis=require_text(legal_basis, "legal basis", 500),
             case=require_case(case),
             purpose=require_text(purpose, "purpose", 500),
-            expires_at=_require_end(at, expires_at),
+            expires_at=require_end("a watch entry", at, expires_at, LONGEST),
         )
 
     def approve(self, *, by: Person, at: datetime) -> None:
         """批准: whoever approves answers for it, and is not who asked."""
         self._require_other(by, "approve")
-        end = _require_end(at, self.expires_at)
+        end = require_end("a watch entry", at, self.expires_at, LONGEST)
         advance(self, self.Approved, by=by, at=at, deadlines=_expiring(end))
 
     def refuse(self, *, by: Person, at: datetime, reason: str) -> None:
@@ -202,7 +202,7 @@ class WatchEntry(Aggregate):
         self._require_other(by, "renew")
         if self.state is S.ACTIVE and require_aware(at) >= self.expires_at:
             raise RuleError(f"watch entry {self.id} ended at {self.expires_at}: request another one")
-        end = _require_end(at, expires_at)
+        end = require_end("a watch entry", at, expires_at, LONGEST)
         advance(
             self,
             self.Renewed,
@@ -251,14 +251,6 @@ def _require_means(kind: WatchKind, reference_sha256: str | None, plate_digest: 
 def _subject(kind: WatchKind, scope: KeyScope, subject: Personal) -> Personal:
     given = subject.require_under(scope, "subject", 200)
     return require_readable(given) if kind is WatchKind.PLATE else given
-
-
-def _require_end(at: datetime, end: datetime) -> datetime:
-    if not require_aware(at) < require_aware(end) <= at + LONGEST:
-        raise RuleError(
-            f"a watch entry ends after now and within {LONGEST.days} days, not at {end}: it is renewed by decision"
-        )
-    return end
 
 
 def _expiring(end: datetime) -> tuple[Deadline, ...]:

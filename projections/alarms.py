@@ -15,9 +15,10 @@ from domain.alarm import Alarm
 from domain.model import event_classes
 from domain.people import Scope
 from domain.ports import Entry
+from projections.inside import inside
 from projections.plans import planned
 from projections.question import Question
-from projections.rows import Changes, Row, fold_rows, ids
+from projections.rows import Changes, Row, fold_rows
 from projections.runner import Projection
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
@@ -96,8 +97,7 @@ _CHANGES: Changes = {
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
-    taken = [row async for row in SQL.take(connection, ids=ids(entries))]
-    await fold_rows(connection, entries, table="alarms", taken=taken, begin=_begin, changes=_CHANGES)
+    await fold_rows(connection, entries, table="alarms", take=SQL.take, begin=_begin, changes=_CHANGES)
 
 
 PROJECTION = Projection("alarms", 1, frozenset(event_classes(Alarm)), fold, ("alarms",))
@@ -141,8 +141,7 @@ async def listed(
     async with planned(connection):
         rows = SQL.listed(
             connection,
-            scope_township=scope.township,
-            scope_site=scope.site_id,
+            **inside(scope),
             **asdict(wanted),
             order=order,
             after_priority=priority,

@@ -12,7 +12,8 @@ from domain.centre import Centre
 from domain.model import event_classes
 from domain.people import Scope
 from domain.ports import Entry
-from projections.rows import Changes, Row, fold_rows, ids
+from projections.inside import inside
+from projections.rows import Changes, Row, fold_rows
 from projections.runner import Projection
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
@@ -45,8 +46,7 @@ _CHANGES: Changes = {
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
-    taken = [row async for row in SQL.take(connection, ids=ids(entries))]
-    await fold_rows(connection, entries, table="centres", taken=taken, begin=_begin, changes=_CHANGES)
+    await fold_rows(connection, entries, table="centres", take=SQL.take, begin=_begin, changes=_CHANGES)
     latest = {
         (entry.event.originator_id, entry.event.item): entry
         for entry in entries
@@ -82,8 +82,7 @@ async def listed(
     """
     rows = SQL.listed(
         connection,
-        scope_township=scope.township,
-        scope_site=scope.site_id,
+        **inside(scope),
         centre_id=centre_id,
         state=state,
         after=after,
@@ -100,7 +99,5 @@ async def one(connection: asyncpg.Connection, scope: Scope, centre_id: UUID) -> 
 
 async def checklist(connection: asyncpg.Connection, scope: Scope, township: str) -> list[Any]:
     """The latest inspection of each item of the township's centre: rows of (item, passed, inspected_at, inspector, position)."""
-    rows = SQL.checklist(
-        connection, township=township, scope_township=scope.township, scope_site=scope.site_id
-    )
+    rows = SQL.checklist(connection, township=township, **inside(scope))
     return [row async for row in rows]

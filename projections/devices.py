@@ -1,7 +1,7 @@
 """Devices: which are online, since when the others are not, and how many of each there are at a site."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +14,8 @@ from domain.device import Device
 from domain.model import event_classes
 from domain.people import Scope
 from domain.ports import Entry
-from projections.rows import Changes, Row, fold_rows, ids
+from projections.inside import inside
+from projections.rows import Changes, Row, fold_rows
 from projections.runner import Projection
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
@@ -63,8 +64,7 @@ _CHANGES: Changes = {
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
-    taken = [row async for row in SQL.take(connection, ids=ids(entries))]
-    await fold_rows(connection, entries, table="devices", taken=taken, begin=_begin, changes=_CHANGES)
+    await fold_rows(connection, entries, table="devices", take=SQL.take, begin=_begin, changes=_CHANGES)
 
 
 PROJECTION = Projection("devices", 1, frozenset(event_classes(Device)), fold, ("devices",))
@@ -91,9 +91,8 @@ async def listed(
     """At most `first` devices inside `scope`, by site and code, beyond the row `after` (site_id, code)."""
     rows = SQL.listed(
         connection,
-        **_place(scope, wanted.township, wanted.site_id),
-        state=wanted.state,
-        kind=wanted.kind,
+        **inside(scope),
+        **asdict(wanted),
         after_site=after and after[0],
         after_code=after and after[1],
         first=first,
@@ -103,7 +102,7 @@ async def listed(
 
 async def one(connection: asyncpg.Connection, scope: Scope, device_id: UUID) -> Any | None:
     """One device, if it lies inside `scope`."""
-    return await SQL.one(connection, id=device_id, **_inside(scope))
+    return await SQL.one(connection, id=device_id, **inside(scope))
 
 
 async def placed(
@@ -114,7 +113,7 @@ async def placed(
         connection,
         sites=[site for site, _ in places],
         codes=[code for _, code in places],
-        **_inside(scope),
+        **inside(scope),
     )
     return {(row["site_id"], row["code"]): row async for row in found}
 
@@ -159,8 +158,4 @@ async def health_by_site(
 
 
 def _place(scope: Scope, township: str | None, site_id: UUID | None) -> dict[str, Any]:
-    return _inside(scope) | {"township": township, "site_id": site_id}
-
-
-def _inside(scope: Scope) -> dict[str, Any]:
-    return {"scope_township": scope.township, "scope_site": scope.site_id}
+    return inside(scope) | {"township": township, "site_id": site_id}

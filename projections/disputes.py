@@ -15,9 +15,10 @@ from domain.dispute import Dispute
 from domain.model import event_classes
 from domain.people import Scope
 from domain.ports import Entry
+from projections.inside import inside
 from projections.plans import planned
 from projections.question import Question
-from projections.rows import Changes, Row, fold_rows, ids
+from projections.rows import Changes, Row, fold_rows
 from projections.runner import Projection
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
@@ -89,8 +90,7 @@ _CHANGES: Changes = {
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
-    taken = [row async for row in SQL.take(connection, ids=ids(entries))]
-    await fold_rows(connection, entries, table="disputes", taken=taken, begin=_begin, changes=_CHANGES)
+    await fold_rows(connection, entries, table="disputes", take=SQL.take, begin=_begin, changes=_CHANGES)
     assigned = [
         entry for entry in entries if isinstance(entry.event, Dispute.Assigned | Dispute.MediatorRecused)
     ]
@@ -139,9 +139,7 @@ class DisputeOrder(StrEnum):
 
 async def one(connection: asyncpg.Connection, scope: Scope, dispute_id: UUID) -> Any | None:
     """The row of one dispute, if it lies inside `scope`."""
-    return await SQL.one(
-        connection, dispute_id=dispute_id, scope_township=scope.township, scope_site=scope.site_id
-    )
+    return await SQL.one(connection, dispute_id=dispute_id, **inside(scope))
 
 
 async def listed(
@@ -158,8 +156,7 @@ async def listed(
     async with planned(connection):
         rows = SQL.listed(
             connection,
-            scope_township=scope.township,
-            scope_site=scope.site_id,
+            **inside(scope),
             **asdict(wanted),
             order=order,
             after_time=time,

@@ -19,6 +19,7 @@ from domain.inquiry import Look
 from domain.people import Person
 from domain.ports import Entry
 from projections.incidents import Reader
+from projections.inside import inside
 from projections.runner import Projection
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
@@ -59,8 +60,7 @@ async def naming(connection: asyncpg.Connection, person: Person, sha256: str) ->
         values = Reader.of(person).values()
         found += [row async for row in SQL.incidents_with(connection, sha256=sha256, **values)]
     if person.roles & policy.ALLOWED["read.lead"]:
-        scope = {"scope_township": person.scope.township, "scope_site": person.scope.site_id}
-        found += [row async for row in SQL.leads_with(connection, sha256=sha256, **scope)]
+        found += [row async for row in SQL.leads_with(connection, sha256=sha256, **inside(person.scope))]
     return [Naming(**row) for row in found]
 
 

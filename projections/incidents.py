@@ -22,6 +22,7 @@ from domain.model import event_classes
 from domain.people import CITY, Person, Scope
 from domain.ports import Entry
 from projections import search
+from projections.inside import inside
 from projections.plans import planned
 from projections.runner import Projection
 from projections.standing import Standing, follow, reported
@@ -81,8 +82,7 @@ class Reader:
     def values(self) -> dict[str, object]:
         """The reader as the parameters of the queries."""
         return {
-            "scope_township": self.scope.township,
-            "scope_site": self.scope.site_id,
+            **inside(self.scope),
             "units": list(self.units),
             "confidential": self.confidential,
         }

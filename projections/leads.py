@@ -1,7 +1,7 @@
 """Leads: those that wait for a reviewer, the oldest first; and those that were decided, how and by whom."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from domain.lead import Lead
 from domain.model import event_classes
 from domain.people import Scope
 from domain.ports import Entry
-from projections.rows import Changes, Row, fold_rows, ids
+from projections.inside import inside
+from projections.rows import Changes, Row, fold_rows
 from projections.runner import Projection
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
@@ -56,8 +57,7 @@ _CHANGES: Changes = {
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
-    taken = [row async for row in SQL.take(connection, ids=ids(entries))]
-    await fold_rows(connection, entries, table="leads", taken=taken, begin=_begin, changes=_CHANGES)
+    await fold_rows(connection, entries, table="leads", take=SQL.take, begin=_begin, changes=_CHANGES)
 
 
 PROJECTION = Projection("leads", 1, frozenset(event_classes(Lead)), fold, ("leads",))
@@ -65,16 +65,16 @@ PROJECTION = Projection("leads", 1, frozenset(event_classes(Lead)), fold, ("lead
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadFilter:
-    """Which leads; None is any. case: its number."""
+    """Which leads; None is any."""
 
     site_id: UUID | None = None
     township: str | None = None
-    case: str | None = None
+    case_number: str | None = None
 
 
 async def one(connection: asyncpg.Connection, scope: Scope, lead_id: UUID) -> Any | None:
     """One lead, if it lies inside `scope`."""
-    return await SQL.one(connection, id=lead_id, scope_township=scope.township, scope_site=scope.site_id)
+    return await SQL.one(connection, id=lead_id, **inside(scope))
 
 
 async def to_review(
@@ -112,12 +112,5 @@ async def decided(
 
 
 def _which(scope: Scope, wanted: LeadFilter, after: tuple[datetime, UUID] | None) -> dict[str, Any]:
-    return {
-        "scope_township": scope.township,
-        "scope_site": scope.site_id,
-        "township": wanted.township,
-        "site_id": wanted.site_id,
-        "case_number": wanted.case,
-        "after_time": after and after[0],
-        "after_id": after and after[1],
-    }
+    time, lead = after or (None, None)
+    return inside(scope) | asdict(wanted) | {"after_time": time, "after_id": lead}

@@ -17,6 +17,7 @@ import msgspec
 
 from domain.incident import OPEN, IncidentState
 from domain.people import Scope
+from projections.inside import inside
 from projections.plans import planned
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
@@ -72,8 +73,7 @@ async def incidents(
     async with planned(connection):
         rows = SQL.incidents(
             connection,
-            scope_township=scope.township,
-            scope_site=scope.site_id,
+            **inside(scope),
             categories=list(categories),
             ids=None if ids is None else list(ids),
             by=by,
@@ -89,7 +89,5 @@ async def incidents(
 
 async def sites_named_in(connection: asyncpg.Connection, scope: Scope, address: str) -> list[str]:
     """The codes of the sites with the longest name that stands in `address`: one, unless sites share it."""
-    rows = SQL.sites_named_in(
-        connection, scope_township=scope.township, scope_site=scope.site_id, address=address, first=MOST_NAMED
-    )
+    rows = SQL.sites_named_in(connection, **inside(scope), address=address, first=MOST_NAMED)
     return [row["code"] async for row in rows]

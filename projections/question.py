@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain.errors import InvalidError
 from domain.people import CITY, Scope
+from projections.inside import inside
 from projections.period import Period, midnight
 
 CALENDAR = range(1000, 9999)
@@ -56,8 +57,7 @@ class Question:
             "start": midnight(self.period.start),
             "over": self.period.over,
             "until": self.until,
-            "scope_township": self.scope.township,
-            "scope_site": self.scope.site_id,
+            **inside(self.scope),
             "township": self.township,
             "site_id": self.site_id,
         }

@@ -25,6 +25,7 @@ from domain.model import event_classes
 from domain.people import CITY, Scope
 from domain.ports import Entry
 from domain.reading import Reading
+from projections.inside import inside
 from projections.period import Period, day_of
 from projections.runner import Projection
 
@@ -207,8 +208,7 @@ class LookFilter:
     def values(self) -> dict[str, object]:
         """The filter as the parameters of its queries."""
         return {
-            "scope_township": self.scope.township,
-            "scope_site": self.scope.site_id,
+            **inside(self.scope),
             "ground_id": self.ground_id,
             "kind": self.kind,
             "looked_by": self.looked_by,
@@ -245,8 +245,7 @@ async def grounds(
     """At most `first` grounds, the newest request first, beyond log position `after`: rows of `look_grounds` and (looks, found, last_at)."""
     rows = SQL.grounds(
         connection,
-        scope_township=wanted.scope.township,
-        scope_site=wanted.scope.site_id,
+        **inside(wanted.scope),
         kind=wanted.kind,
         state=wanted.state,
         requested_by=wanted.requested_by,

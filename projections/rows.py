@@ -1,6 +1,6 @@
 """Read models of one row for each aggregate: take out the rows that a batch concerns, let its events change them, put them back."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -24,16 +24,19 @@ async def fold_rows(
     entries: Sequence[Entry],
     *,
     table: str,
-    taken: Iterable[Mapping[str, Any]],
+    take: Callable[..., AsyncIterator[Mapping[str, Any]]],
     begin: Begin,
     changes: Changes,
 ) -> None:
-    """Put the rows back that were `taken` out of `table`, as `entries` changed them, beside those that begin.
+    """Put the rows back that `take` took out of `table`, as `entries` changed them, beside those that begin.
 
     What they have in common is kept here: `state`, `version`, `position`, and the deadline that runs out next, `due` and `due_at`, where
     there are any. CorruptError at an event of what never began.
     """
-    rows: dict[UUID, Row] = {next(iter(found.values())): dict(found) for found in taken}
+    ids = list({entry.event.originator_id: None for entry in entries})
+    rows: dict[UUID, Row] = {
+        next(iter(found.values())): dict(found) async for found in take(connection, ids=ids)
+    }
     for entry in entries:
         event = entry.event
         if isinstance(event, Aggregate.Created):
@@ -59,8 +62,3 @@ def _common(entry: Entry) -> Row:
         first = min(event.deadlines, key=lambda one: (one.due_at, one.name), default=None)
         row |= {"due": first and first.name, "due_at": first and first.due_at}
     return row
-
-
-def ids(entries: Sequence[Entry]) -> list[UUID]:
-    """Of whom they are, each once."""
-    return list({entry.event.originator_id: None for entry in entries})

@@ -1,7 +1,7 @@
 """The programme 平安小区: its sites with their gates, measures and every count of their households, and what each township has."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from domain.model import event_classes
 from domain.people import Scope
 from domain.ports import Entry
 from domain.site import Site
-from projections.rows import Changes, Row, fold_rows, ids
+from projections.inside import inside
+from projections.rows import Changes, Row, fold_rows
 from projections.runner import Projection
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
@@ -62,8 +63,7 @@ _CHANGES: Changes = {
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
-    taken = [row async for row in SQL.take(connection, ids=ids(entries))]
-    await fold_rows(connection, entries, table="sites", taken=taken, begin=_begin, changes=_CHANGES)
+    await fold_rows(connection, entries, table="sites", take=SQL.take, begin=_begin, changes=_CHANGES)
     if added := _of(Site.GateAdded, entries):
         await SQL.add_gates(
             connection,
@@ -130,34 +130,26 @@ async def listed(
     connection: asyncpg.Connection, scope: Scope, wanted: SiteFilter, *, first: int, after: str | None
 ) -> list[Any]:
     """At most `first` sites inside `scope`, with the codes of their `gates` and their `measures`, by code, beyond that of `after`."""
-    rows = SQL.listed(
-        connection,
-        **_inside(scope),
-        township=wanted.township,
-        state=wanted.state,
-        measure=wanted.measure,
-        after=after,
-        first=first,
-    )
+    rows = SQL.listed(connection, **inside(scope), **asdict(wanted), after=after, first=first)
     return [row async for row in rows]
 
 
 async def some(connection: asyncpg.Connection, scope: Scope, ids: Collection[UUID]) -> dict[UUID, Any]:
     """Those of the sites `ids` that lie inside `scope`, by id."""
-    rows = SQL.some(connection, **_inside(scope), ids=list(ids))
+    rows = SQL.some(connection, **inside(scope), ids=list(ids))
     return {row["site_id"]: row async for row in rows}
 
 
 async def gates(connection: asyncpg.Connection, scope: Scope, ids: Collection[UUID]) -> dict[UUID, list[Any]]:
     """The gates of those of the sites `ids` that lie inside `scope`, by site; of each by code."""
-    return await _by_site(SQL.gates(connection, **_inside(scope), ids=list(ids)))
+    return await _by_site(SQL.gates(connection, **inside(scope), ids=list(ids)))
 
 
 async def installed(
     connection: asyncpg.Connection, scope: Scope, ids: Collection[UUID]
 ) -> dict[UUID, list[Any]]:
     """What is installed at those of the sites `ids` that lie inside `scope`, by site: rows of (measure, gate, installed_at)."""
-    return await _by_site(SQL.installed(connection, **_inside(scope), ids=list(ids)))
+    return await _by_site(SQL.installed(connection, **inside(scope), ids=list(ids)))
 
 
 async def counts(
@@ -166,7 +158,7 @@ async def counts(
     """Every count of households at those of the sites `ids` that lie inside `scope`, by site and by the day from which it is so:
     rows of (counts_from, counted_at, households, buildings, position).
     """
-    return await _by_site(SQL.counts(connection, **_inside(scope), ids=list(ids)))
+    return await _by_site(SQL.counts(connection, **inside(scope), ids=list(ids)))
 
 
 async def _by_site(rows: AsyncIterator[Any]) -> dict[UUID, list[Any]]:
@@ -190,7 +182,7 @@ async def households(
     until: only counts that were written down before this moment. A site that was not counted by then has no row.
     """
     rows = SQL.households(
-        connection, **_inside(scope), day=day, until=until, township=township, site_id=site_id
+        connection, **inside(scope), day=day, until=until, township=township, site_id=site_id
     )
     return [row async for row in rows]
 
@@ -199,13 +191,9 @@ async def programme(connection: asyncpg.Connection, scope: Scope) -> list[Any]:
     """What each township inside `scope` has: rows of (township, sites, planned, under_construction, accepted, operating, households,
     buildings, gates, centre), the last of which is the state of its centre. Without a count there are no households (None).
     """
-    return [row async for row in SQL.programme(connection, **_inside(scope))]
+    return [row async for row in SQL.programme(connection, **inside(scope))]
 
 
 async def measures(connection: asyncpg.Connection, scope: Scope) -> list[Any]:
     """Where each measure works: rows of (township, measure, sites, places); a gate is a place, and so is a whole site."""
-    return [row async for row in SQL.measures(connection, **_inside(scope))]
-
-
-def _inside(scope: Scope) -> dict[str, Any]:
-    return {"scope_township": scope.township, "scope_site": scope.site_id}
+    return [row async for row in SQL.measures(connection, **inside(scope))]

@@ -1,7 +1,7 @@
 """Visitors: who is on site now, by visit and never by name, and who is expected."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from domain.model import event_classes
 from domain.people import Scope
 from domain.ports import Entry
 from domain.visitor import Visitor
+from projections.inside import inside
 from projections.period import day_of, midnight
-from projections.rows import Changes, Row, fold_rows, ids
+from projections.rows import Changes, Row, fold_rows
 from projections.runner import Projection
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
@@ -55,8 +56,7 @@ _CHANGES: Changes = {
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
-    taken = [row async for row in SQL.take(connection, ids=ids(entries))]
-    await fold_rows(connection, entries, table="visitors", taken=taken, begin=_begin, changes=_CHANGES)
+    await fold_rows(connection, entries, table="visitors", take=SQL.take, begin=_begin, changes=_CHANGES)
 
 
 PROJECTION = Projection("visitors", 1, frozenset(event_classes(Visitor)), fold, ("visitors",))
@@ -72,9 +72,7 @@ class VisitorFilter:
 
 async def one(connection: asyncpg.Connection, scope: Scope, visitor_id: UUID, now: datetime) -> Any | None:
     """One visit, if it lies inside `scope`."""
-    return await SQL.one(
-        connection, id=visitor_id, scope_township=scope.township, scope_site=scope.site_id, now=now
-    )
+    return await SQL.one(connection, id=visitor_id, **inside(scope), now=now)
 
 
 async def on_site(
@@ -128,11 +126,5 @@ async def during(
 
 
 def _place(scope: Scope, wanted: VisitorFilter, after: tuple[datetime, UUID] | None) -> dict[str, Any]:
-    return {
-        "scope_township": scope.township,
-        "scope_site": scope.site_id,
-        "township": wanted.township,
-        "site_id": wanted.site_id,
-        "after_time": after and after[0],
-        "after_id": after and after[1],
-    }
+    time, visitor = after or (None, None)
+    return inside(scope) | asdict(wanted) | {"after_time": time, "after_id": visitor}

@@ -16,6 +16,7 @@ import msgspec
 
 from domain.incident import WITH_UNITS, IncidentState, Leg
 from domain.people import Scope
+from projections.inside import inside
 from projections.standing import PARKING, Standing
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
@@ -118,8 +119,7 @@ async def listed(
     due, incident, duty = after or (None, None, None)
     rows = SQL.listed(
         connection,
-        scope_township=scope.township,
-        scope_site=scope.site_id,
+        **inside(scope),
         unit=unit,
         after_due=due,
         after_incident=incident,
@@ -131,7 +131,5 @@ async def listed(
 
 async def loads(connection: asyncpg.Connection, scope: Scope, at: datetime) -> list[Load]:
     """The load of every unit that has something to do, by its name, the centre first."""
-    rows = SQL.loads(
-        connection, scope_township=scope.township, scope_site=scope.site_id, at=at, soon=at + SOON
-    )
+    rows = SQL.loads(connection, **inside(scope), at=at, soon=at + SOON)
     return [Load(**row) async for row in rows]

@@ -31,9 +31,8 @@ class Asker:
         headers = {"Content-Type": "application/json"} | (
             {"Authorization": f"Bearer {token}"} if token else {}
         )
-        body = json.dumps(
-            {"query": query, "variables": variables}
-        )  # escapes what is not UTF-8, as any client may
+        # escapes what is not UTF-8, as any client may
+        body = json.dumps({"query": query, "variables": variables})
         response = await self.client.post("/graphql", content=body, headers=headers)
         assert response.status_code == 200, response.text
         return response.json()

@@ -34,9 +34,8 @@ from adapters.writer import Writer
 from domain.errors import ConflictError, UnavailableError
 from domain.model import category
 
-sys.modules.setdefault(
-    "eventsourcing.cipher", cryptography
-)  # the library's AESCipher on the package that we have anyway
+# the library's AESCipher on the package that we have anyway
+sys.modules.setdefault("eventsourcing.cipher", cryptography)
 library = importlib.import_module("eventsourcing.tests.persistence")
 
 T = TypeVar("T")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -15,6 +18,7 @@ import nats as nats_client
 import pytest
 from asking import Asker
 from given import build_site, named
+from typer.testing import CliRunner
 
 from adapters import codec
 from adapters.bus import STREAMS
@@ -24,9 +28,11 @@ from adapters.event_log import PostgresLog, event_log
 from adapters.migrate import migrate
 from adapters.vault import Vault
 from api.bootstrap import System, system
+from api.cli import app
 from api.http import application
 from api.settings import Settings
 from api.workers import work
+from domain.errors import AnjuError
 from domain.site import Site
 
 DIRECTORY = Path(__file__).resolve().parents[1] / ".anju" / "test" / os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -56,22 +62,31 @@ async def nats_url() -> AsyncIterator[str]:
 @pytest.fixture(scope="session")
 async def template(postgres_url: str) -> AsyncIterator[str]:
     """A database with the schema and nothing in it, to be copied."""
-    name = f"template_{uuid4().hex}"
-    admin = await asyncpg.connect(postgres_url)
-    await admin.execute(f"create database {name}")
-    await asyncio.to_thread(migrate, named(postgres_url, name))
-    yield name
-    await admin.execute(f"drop database {name} with (force)")
-    await admin.close()
+    async with _database(postgres_url, f"template_{uuid4().hex}") as name:
+        await asyncio.to_thread(migrate, named(postgres_url, name))
+        yield name
 
 
 @pytest.fixture
 async def database_url(postgres_url: str, template: str) -> AsyncIterator[str]:
     """A fresh database with the schema, gone after the test."""
-    name = f"test_{uuid4().hex}"
+    copied = f"template {template} strategy wal_log"
+    async with _database(postgres_url, f"test_{uuid4().hex}", copied) as name:
+        yield named(postgres_url, name)
+
+
+@pytest.fixture
+async def empty(postgres_url: str) -> AsyncIterator[str]:
+    """A database with nothing in it, gone after the test."""
+    async with _database(postgres_url, f"empty_{uuid4().hex}") as name:
+        yield named(postgres_url, name)
+
+
+@asynccontextmanager
+async def _database(postgres_url: str, name: str, how: str = "") -> AsyncIterator[str]:
     admin = await asyncpg.connect(postgres_url)
-    await admin.execute(f"create database {name} template {template} strategy wal_log")
-    yield named(postgres_url, name)
+    await admin.execute(f"create database {name} {how}")
+    yield name
     await admin.execute(f"drop database {name} with (force)")
     await admin.close()
 
@@ -169,3 +184,19 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Callable[[type, str], type]:
         return event_class
 
     return know
+
+
+@pytest.fixture
+def invoke(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Run `anju` with arguments in a thread of this process: (exit code, the JSON on its stdout, or all it printed); a refusal is raised."""
+    monkeypatch.setenv("ANJU_DATABASE_URL", database_url)
+    monkeypatch.setenv("ANJU_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "160")
+
+    async def run(*arguments: object) -> tuple[int, Any]:
+        done = await asyncio.to_thread(CliRunner().invoke, app, [str(word) for word in arguments])
+        if isinstance(done.exception, AnjuError):
+            raise done.exception
+        return done.exit_code, json.loads(done.stdout) if "--json" in arguments else done.output
+
+    return run

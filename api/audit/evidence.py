@@ -71,9 +71,8 @@ async def get(
     require_sha256(sha256, "the evidence's SHA-256")
     async with context.reading() as connection:
         found = await evidence.naming(connection, person, sha256)
-    sent = (
-        context.system.evidence.sent
-    )  # whoever attaches a digest without having had the bytes opens them to nobody
+    # whoever attaches a digest without having had the bytes opens them to nobody
+    sent = context.system.evidence.sent
     naming = [one for one in found if one.attached_by is None or sent(sha256, one.attached_by)]
     if not naming:
         raise NotFoundError(f"no incident or lead that you may read names evidence {sha256}")

@@ -71,9 +71,8 @@ class Recorder:
     def __init__(self, system: System, why: Why) -> None:
         self._system = system
         self._why = why
-        self._reads = DataLoader(
-            self._append, cache=False
-        )  # a socket lives long: the same read later is another read
+        # a socket lives long: the same read later is another read
+        self._reads = DataLoader(self._append, cache=False)
 
     async def record(
         self,

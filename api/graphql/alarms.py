@@ -10,7 +10,8 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.devices import Device
 from api.graphql.history import Logged
-from api.graphql.lists import Due, Place, code_of, one, page, read_time, shown, site_of, time_of
+from api.graphql.lists import Due, Place, code_of, one, page, read_time, site_of, time_of
+from api.graphql.shown import shown
 from api.graphql.sites import AtSite
 from api.graphql.types import After, AfterPosition, Connection, First, Position
 from domain.alarm import AlarmState, FalseCause, Trigger

@@ -14,7 +14,9 @@ from api.audit import events, past, verifying
 from api.audit.events import LoggedEvent
 from api.graphql import types
 from api.graphql.context import Info
+from api.graphql.history import LogEvent
 from api.graphql.lists import read_position
+from api.graphql.shown import copied
 from api.graphql.types import Position
 from domain.errors import InvalidError
 from domain.history import Change, Past, difference
@@ -22,14 +24,9 @@ from domain.reading import Shown
 
 
 @strawberry.type(description="审计事件: one event as it stands in the log; what is personal stays sealed.")
-class AuditEvent:
-    position: Position = strawberry.field(description="Its place in the log.")
+class AuditEvent(LogEvent):
     aggregate_id: UUID = strawberry.field(description="Of which incident, site, key, ..")
-    version: int = strawberry.field(description="The version of that after it.")
-    topic: str = strawberry.field(description="What happened, such as incident.reported.")
-    actor: str = strawberry.field(description="The person, device or worker behind it.")
     happened_at: datetime = strawberry.field(description="When it happened.")
-    recorded_at: datetime = strawberry.field(description="When it was written to the log.")
     request_id: UUID = strawberry.field(description="The request that it came with.")
     metadata: JSON = strawberry.field(description="What was stored beside it.")
     said: JSON = strawberry.field(description="What it says beside what every event has.")
@@ -38,8 +35,7 @@ class AuditEvent:
     @classmethod
     def of(cls, one: LoggedEvent) -> Self:
         """The event, as it is shown."""
-        fields = {name: getattr(one, name) for name in LoggedEvent.__dataclass_fields__}
-        return cls(**fields)
+        return copied(cls, one)
 
 
 @strawberry.type(description="A field before and after; null where there was nothing.")
@@ -57,29 +53,15 @@ class AuditChange:
 
 
 @strawberry.type(description="One event of a thing's history, and what it changed.")
-class PastEvent:
-    position: Position = strawberry.field(description="Its place in the log.")
-    version: int = strawberry.field(description="The version of the thing after it.")
-    topic: str = strawberry.field(description="What happened.")
-    actor: str = strawberry.field(description="The person, device or worker behind it.")
+class PastEvent(LogEvent):
     happened_at: datetime = strawberry.field(description="When it happened.")
-    recorded_at: datetime = strawberry.field(description="When it was written to the log.")
     said: JSON = strawberry.field(description="What it says.")
     changed: list[AuditChange] = strawberry.field(description="What it changed.")
 
     @classmethod
     def of(cls, one: Past) -> Self:
         """The event, as it is shown."""
-        return cls(
-            position=Position(one.position),
-            version=one.version,
-            topic=one.topic,
-            actor=one.actor,
-            happened_at=one.happened_at,
-            recorded_at=one.recorded_at,
-            said=JSON(one.said),
-            changed=AuditChange.listed(dict(one.changed)),
-        )
+        return copied(cls, one, changed=AuditChange.listed(dict(one.changed)))
 
 
 @strawberry.type(description="历史: one thing of the log between two moments.")
@@ -96,10 +78,9 @@ class Replayed:
     @classmethod
     def of(cls, seen: past.Seen) -> Self:
         """What was seen, as it is shown."""
-        return cls(
-            id=seen.id,
-            kind=seen.kind,
-            version=seen.version,
+        return copied(
+            cls,
+            seen,
             events=[PastEvent.of(one) for one in seen.events],
             state=JSON(seen.after),
             changed=AuditChange.listed(difference(seen.before, seen.after)),
@@ -123,7 +104,7 @@ class Verification:
     @classmethod
     def of(cls, one: Found) -> Self:
         """The verification, as it is shown."""
-        return cls(**{name: getattr(one, name) for name in cls.__annotations__})
+        return copied(cls, one)
 
 
 @strawberry.type(description="检查点: how the log stood when it had so many events, signed.")
@@ -138,13 +119,7 @@ class Checkpoint:
     def of(cls, one: Signed) -> Self:
         """The checkpoint, as it is shown."""
         found = one.checkpoint
-        return cls(
-            size=Position(found.size),
-            root=found.root.hex(),
-            last_hash=found.last_hash.hex(),
-            made_at=found.made_at,
-            note=one.note,
-        )
+        return copied(cls, found, root=found.root.hex(), last_hash=found.last_hash.hex(), note=one.note)
 
 
 @strawberry.input(description="Everything given must hold.")

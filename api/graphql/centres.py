@@ -8,7 +8,8 @@ import strawberry
 
 from api.graphql.context import Info
 from api.graphql.history import Logged, replayed
-from api.graphql.lists import Place, one, page, read_code, shown
+from api.graphql.lists import Place, one, page, read_code
+from api.graphql.shown import shown
 from api.graphql.types import After, AfterPosition, Connection, First, Position
 from domain import centre as domain
 from domain.centre import CentreState, Item

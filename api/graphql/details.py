@@ -4,6 +4,7 @@ from typing import Self
 
 import strawberry
 
+from api.graphql.shown import copied
 from domain import details
 
 
@@ -30,10 +31,4 @@ class Details:
     @classmethod
     def of(cls, said: details.Details) -> Self:
         """As it stands in the log."""
-        return cls(
-            place=said.place,
-            latitude=said.latitude,
-            longitude=said.longitude,
-            media_url=said.media_url,
-            answers=[Answer(code=one.code, values=list(one.values)) for one in said.answers],
-        )
+        return copied(cls, said, answers=[copied(Answer, one) for one in said.answers])

@@ -8,7 +8,8 @@ import strawberry
 
 from api.graphql.context import Info
 from api.graphql.history import Logged
-from api.graphql.lists import Due, Place, code_of, one, page, read_code, shown, site_of
+from api.graphql.lists import Due, Place, code_of, one, page, read_code, site_of
+from api.graphql.shown import shown
 from api.graphql.sites import AtSite
 from api.graphql.types import After, AfterPosition, Connection, DeviceHealth, First, Position
 from domain.device import DeviceKind, DeviceState, Protocol

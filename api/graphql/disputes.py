@@ -9,7 +9,8 @@ import strawberry
 
 from api.graphql.context import Info
 from api.graphql.history import Logged, replayed
-from api.graphql.lists import Due, Place, code_of, one, page, read_time, shown, site_of, time_of
+from api.graphql.lists import Due, Place, code_of, one, page, read_time, site_of, time_of
+from api.graphql.shown import shown
 from api.graphql.sites import Site, site_by_id
 from api.graphql.types import After, AfterPosition, Connection, First, Personal, Position
 from domain import dispute as domain

@@ -36,14 +36,20 @@ async def opened(info: Info, right: str, kind: type[A], id: UUID, shown: Shown) 
     return found
 
 
-@strawberry.type(description="One event of a thing's history, as it stands in the log.")
-class HistoryEntry:
+@strawberry.type
+class LogEvent:
+    """What every event has, whoever is shown it."""
+
     position: Position = strawberry.field(description="Its place in the log.")
     version: int = strawberry.field(description="The version of the thing after it.")
     topic: str = strawberry.field(description="What happened, such as `dispute.agreed`.")
     actor: str = strawberry.field(description="The person (by staff number), device or worker behind it.")
-    occurred_at: datetime = strawberry.field(description="When it happened.")
     recorded_at: datetime = strawberry.field(description="When it was written to the log.")
+
+
+@strawberry.type(description="One event of a thing's history, as it stands in the log.")
+class HistoryEntry(LogEvent):
+    occurred_at: datetime = strawberry.field(description="When it happened.")
     state: str | None = strawberry.field(description="The state it led to; null if it stayed as it was.")
 
     @classmethod

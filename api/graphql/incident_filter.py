@@ -8,14 +8,13 @@ from uuid import UUID
 
 import strawberry
 
+from api.graphql.lists import code_of, read_time, site_of, time_of
 from api.graphql.types import cursor, parts_of
 from domain.deadlines import Urgency
 from domain.errors import InvalidError
 from domain.incident import IncidentState, Source
-from domain.lifecycle import require_aware
 from domain.mechanisms import JointMechanism
 from domain.observation import require_code
-from domain.site import site_id
 from projections import incidents
 from projections.incidents import By, Order, Place
 
@@ -103,23 +102,23 @@ class IncidentFilter:
             )
         return incidents.IncidentFilter(
             states=self.state,
-            site_id=None if self.site is None else site_id(require_code(self.site, "site")),
-            township=_code(self.township, "township"),
+            site_id=site_of(self.site),
+            township=code_of(self.township, "township"),
             categories=self.category and [require_code(one, "category") for one in self.category],
             urgency=self.urgency,
             source=self.source,
             mechanism=self.mechanism,
-            unit=_code(self.unit, "unit"),
-            lead_unit=_code(self.lead_unit, "unit"),
+            unit=code_of(self.unit, "unit"),
+            lead_unit=code_of(self.lead_unit, "unit"),
             overdue=self.ever_overdue,
             late_at=now if self.overdue is True else None,
             in_time_at=now if self.overdue is False else None,
-            due_from=_moment(self.due_from),
-            due_until=_moment(self.due_before),
-            reported_from=_moment(self.reported_from),
-            reported_until=_moment(self.reported_until),
-            closed_from=_moment(self.closed_from),
-            closed_until=_moment(self.closed_until),
+            due_from=time_of(self.due_from),
+            due_until=time_of(self.due_before),
+            reported_from=time_of(self.reported_from),
+            reported_until=time_of(self.reported_until),
+            closed_from=time_of(self.closed_from),
+            closed_until=time_of(self.closed_until),
             level=self.level,
             supervised=self.supervised,
             parked=self.parked,
@@ -145,7 +144,7 @@ def place_of(after: str, order: Order) -> Place:
         if text != _name(order):
             raise ValueError(text)
 
-    _, rank, at, incident_id = parts_of(after, same, _rank, _time, UUID)
+    _, rank, at, incident_id = parts_of(after, same, _rank, read_time, UUID)
     if (rank is None) is (order.by is By.URGENCY):
         raise InvalidError("`after` is not a cursor of this list: pass on its `endCursor`")
     return Place(rank, at, incident_id)
@@ -163,15 +162,3 @@ def _rank(text: str) -> int | None:
     if not 1 <= rank <= len(incidents.URGENCIES):
         raise ValueError(text)
     return rank
-
-
-def _time(text: str) -> datetime:
-    return require_aware(datetime.fromisoformat(text))
-
-
-def _code(value: str | None, what: str) -> str | None:
-    return None if value is None else require_code(value, what)
-
-
-def _moment(at: datetime | None) -> datetime | None:
-    return None if at is None else require_aware(at)

@@ -10,7 +10,8 @@ import strawberry
 
 from api.graphql.context import Info
 from api.graphql.history import Logged
-from api.graphql.lists import Due, Place, code_of, one, page, read_time, shown, site_of
+from api.graphql.lists import Due, Place, code_of, one, page, read_time, site_of
+from api.graphql.shown import shown
 from api.graphql.sites import AtSite
 from api.graphql.types import After, AfterPosition, Connection, First, Position
 from domain.errors import InvalidError
@@ -91,7 +92,7 @@ class LeadFilter:
         return leads.LeadFilter(
             site_id=site_of(self.site),
             township=code_of(self.township, "township"),
-            case=None if self.case_number is None else require_case(self.case_number),
+            case_number=None if self.case_number is None else require_case(self.case_number),
         )
 
 

@@ -158,9 +158,8 @@ def _fragment(asked: _Asked, name: str, nesting: int) -> Measured:
     if definition is None:
         return Measured()
     if name not in asked.known:
-        asked.known[name] = (
-            Measured()
-        )  # of a fragment that holds itself: refused afterwards, but measured before
+        # a fragment that holds itself is refused afterwards, but measured before
+        asked.known[name] = Measured()
         on = asked.schema.get_type(definition.type_condition.name.value)
         asked.known[name] = _selection(asked, definition.selection_set, on, nesting)
     return asked.known[name]
@@ -200,9 +199,8 @@ def _number(asked: _Asked, value: object) -> int | None:
     """The whole number that is written, given as a variable, or a default; None if there is none."""
     found = asked.variables.get(value.name.value) if isinstance(value, VariableNode) else value
     if isinstance(found, IntValueNode):
-        return int(
-            found.value[:12]
-        )  # Python refuses to read very long ones; GraphQL's Int ends at ten digits
+        # Python refuses to read very long ones; GraphQL's Int ends at ten digits
+        return int(found.value[:12])
     return whole(found)
 
 

@@ -1,9 +1,9 @@
 """What all lists do alike: codes and times of their filters, cursors of their order, pages of rows."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, Self, TypeVar, cast
+from typing import Any, Protocol, Self, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -14,8 +14,6 @@ from api.graphql.types import Connection, Position, cursor, page_size, parts_of,
 from domain.lifecycle import require_aware
 from domain.observation import require_code
 from domain.site import site_id
-
-T = TypeVar("T")
 
 
 class Node(Protocol):
@@ -113,12 +111,6 @@ async def one(
     async with info.context.reading() as connection:
         row = await read(connection)
     return None if row is None else kind.of(row)
-
-
-def shown(kind: type[T], row: Any, **others: Any) -> T:
-    """`kind` made of the columns of `row` that are called as its fields; `others` are the fields that are not."""
-    wanted = [field.name for field in fields(cast("Any", kind)) if field.init and field.name not in others]
-    return kind(**{name: row[name] for name in wanted}, **others)
 
 
 @strawberry.type(description="时限: what has to be done, and until when.")

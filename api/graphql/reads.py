@@ -9,7 +9,8 @@ from uuid import UUID
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.lists import Place, page, read_position, shown, site_of
+from api.graphql.lists import Place, page, read_position, site_of
+from api.graphql.shown import shown
 from api.graphql.sites import Site, site_by_id
 from api.graphql.types import After, AfterPosition, Connection, First, Period, Position
 from domain.inquiry import Records

@@ -8,6 +8,7 @@ import strawberry
 
 from api.graphql.context import Info
 from api.graphql.history import Logged, opened
+from api.graphql.shown import copied
 from api.graphql.types import Personal
 from domain import consent, credential, inquiry, watch
 from domain.consent import ConsentState, Purpose
@@ -35,20 +36,7 @@ class Consent(Logged):
     @classmethod
     def of(cls, it: consent.Consent) -> Self:
         """The consent, as it is shown."""
-        return cls(
-            id=it.id,
-            site_id=it.site_id,
-            township=it.township,
-            resident=it.resident,
-            purpose=it.purpose,
-            state=it.state,
-            notice_version=it.notice_version,
-            name=Personal.of(it.name),
-            under_14=it.under_14,
-            guardian=Personal.maybe(it.guardian),
-            until=it.until,
-            version=it.version,
-        )
+        return copied(cls, it, name=Personal.of(it.name), guardian=Personal.maybe(it.guardian))
 
 
 @strawberry.type(
@@ -72,20 +60,7 @@ class Credential(Logged):
     @classmethod
     def of(cls, it: credential.Credential) -> Self:
         """The credential, as it is shown."""
-        return cls(
-            id=it.id,
-            site_id=it.site_id,
-            township=it.township,
-            kind=it.kind,
-            resident=it.resident,
-            consent_id=it.consent_id,
-            state=it.state,
-            holder=Personal.of(it.holder),
-            gates=list(it.gates),
-            valid_from=it.valid_from,
-            valid_until=it.valid_until,
-            version=it.version,
-        )
+        return copied(cls, it, holder=Personal.of(it.holder))
 
 
 @strawberry.type(
@@ -112,21 +87,7 @@ class WatchEntry(Logged):
     @classmethod
     def of(cls, it: watch.WatchEntry) -> Self:
         """The entry, as it is shown."""
-        return cls(
-            id=it.id,
-            township=it.township,
-            site_id=it.site_id,
-            kind=it.kind,
-            state=it.state,
-            subject=Personal.of(it.subject),
-            reference_sha256=it.reference_sha256,
-            legal_basis=it.legal_basis,
-            case_number=it.case,
-            purpose=it.purpose,
-            requested_by=it.requested_by,
-            expires_at=it.expires_at,
-            version=it.version,
-        )
+        return copied(cls, it, subject=Personal.of(it.subject), case_number=it.case)
 
 
 @strawberry.type(
@@ -150,22 +111,7 @@ class Inquiry(Logged):
     @classmethod
     def of(cls, it: inquiry.Inquiry) -> Self:
         """The inquiry, as it is shown."""
-        return cls(
-            id=it.id,
-            township=it.township,
-            site_id=it.site_id,
-            state=it.state,
-            case_number=it.case,
-            purpose=it.purpose,
-            sites=list(it.sites),
-            records=list(it.records),
-            since=it.since,
-            until=it.until,
-            investigators=list(it.investigators),
-            requested_by=it.requested_by,
-            expires_at=it.expires_at,
-            version=it.version,
-        )
+        return copied(cls, it, case_number=it.case)
 
 
 @strawberry.type

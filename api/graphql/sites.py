@@ -8,7 +8,8 @@ import asyncpg
 import strawberry
 
 from api.graphql.context import Info
-from api.graphql.lists import Place, code_of, one, page, read_code, shown
+from api.graphql.lists import Place, code_of, one, page, read_code
+from api.graphql.shown import shown
 from api.graphql.types import After, AfterPosition, Connection, DeviceHealth, First, Position
 from domain.credentials import CredentialKind
 from domain.observation import require_code

@@ -13,6 +13,7 @@ from strawberry.schema.types.base_scalars import UUIDDefinition
 from strawberry.types.scalar import ScalarDefinition
 
 from api.graphql.context import Info
+from api.graphql.shown import shown
 from domain import personal
 from domain.access import Decision
 from domain.credentials import CredentialKind
@@ -190,20 +191,9 @@ class ProjectionStatus:
     updated_at: datetime = strawberry.field(description="When it last moved.")
 
     @classmethod
-    def of(cls, row: Any) -> "ProjectionStatus":
-        return cls(
-            name=row["name"],
-            version=row["version"],
-            position=Position(row["position"]),
-            lag=row["lag"],
-            lag_seconds=row["lag_seconds"],
-            folded=row["folded"],
-            missing=row["missing"],
-            error=row["error"],
-            digest=row["digest"],
-            proved_position=row["proved_position"] and Position(row["proved_position"]),
-            updated_at=row["updated_at"],
-        )
+    def of(cls, row: Any) -> Self:
+        """A row of their status, as it is shown."""
+        return shown(cls, row)
 
 
 @strawberry.type(description="设备在线: how many devices are in each state; those that are retired are none.")

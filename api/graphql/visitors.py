@@ -11,7 +11,8 @@ import strawberry
 
 from api.graphql.context import Info
 from api.graphql.history import Logged, replayed
-from api.graphql.lists import Due, Place, code_of, one, page, read_time, shown, site_of
+from api.graphql.lists import Due, Place, code_of, one, page, read_time, site_of
+from api.graphql.shown import shown
 from api.graphql.sites import AtSite
 from api.graphql.types import After, AfterPosition, Connection, First, Personal, Position
 from domain import visitor as domain

@@ -39,10 +39,8 @@ def _tables(section: Section, room: int) -> Iterator[Table]:
     """The section, in as many tables as fit into `room` characters; each begins with the columns that are no figures."""
     kinds = [column.kind for column in section.columns]
     rows = [[shown(kind, value) for kind, value in zip(kinds, row, strict=True)] for row in section.rows]
-    widths = [
-        max(
-            [*map(cell_len, column.title.split()), *(cell_len(row[n]) for row in rows)]
-        )  # titles wrap at words
+    widths = [  # titles wrap at words
+        max([*map(cell_len, column.title.split()), *(cell_len(row[n]) for row in rows)])
         for n, column in enumerate(section.columns)
     ]
     named = [n for n, kind in enumerate(kinds) if kind in _WORDS]

@@ -6,12 +6,11 @@ import os
 import re
 import stat
 import subprocess
-from uuid import uuid4
 
 import asyncpg
 import msgspec
 import pytest
-from given import named, observation
+from given import observation
 
 from adapters import pgtools
 from adapters.backup import DUMP, MANIFEST, SUMS, Manifest, backup, check
@@ -29,17 +28,6 @@ from projections.runner import catch_up
 
 def quiet(description: str, done: int, total: int | None) -> None:
     """Nobody watches."""
-
-
-@pytest.fixture
-async def empty(postgres_url):
-    """An empty database."""
-    name = f"restored_{uuid4().hex}"
-    admin = await asyncpg.connect(postgres_url)
-    await admin.execute(f"create database {name}")
-    yield named(postgres_url, name)
-    await admin.execute(f"drop database {name} with (force)")
-    await admin.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from given import NOW, build_site, named, observation, order, person
+from given import NOW, build_site, named, observation, order, person, report
 
 from adapters import commit, database, writer
 from adapters.database import create_pool
@@ -28,7 +28,7 @@ from domain.errors import (
     UnavailableError,
 )
 from domain.gatepass import GatePass, decide
-from domain.incident import Incident, Source
+from domain.incident import Incident
 from domain.people import Role
 from domain.ports import Appended, Request
 from domain.site import Direction, Gate, GateMode, Site, SiteState, site_id
@@ -104,9 +104,7 @@ async def test_a_loaded_aggregate_is_the_one_that_was_appended(log, site):
 
 
 async def test_positions_are_gapless_and_in_the_order_of_appending(log, site):
-    done = await commands.report_incident(
-        log, order(Role.INTAKE), site_id=site.id, source=Source.CITIZEN, category="noise", description="x"
-    )
+    done = await report(log, site)
     assert done.position == 7 == await log.position()
 
 
@@ -562,12 +560,6 @@ async def incidents(log, site):
     gate = Gate("east", "东门", GateMode.OPEN, Direction.IN)
     await commands.act(log, order(Role.ADMIN), Site, Site.add_gate, site.id, gate=gate)
     return made
-
-
-async def report(log, site):
-    return await commands.report_incident(
-        log, order(Role.INTAKE), site_id=site.id, source=Source.CITIZEN, category="noise", description="x"
-    )
 
 
 def positions(page):

@@ -3,11 +3,9 @@
 import asyncio
 import sys
 from pathlib import Path
-from uuid import uuid4
 
 import asyncpg
 import pytest
-from given import named
 
 import migrations
 from adapters.migrate import migrate
@@ -26,17 +24,6 @@ SCHEMA = (
          from information_schema.table_privileges where table_schema = 'public' order by 1, 2, 3""",
     "select version_num from alembic_version",
 )
-
-
-@pytest.fixture
-async def empty(postgres_url):
-    """The address of a database with nothing in it."""
-    name = f"empty_{uuid4().hex}"
-    admin = await asyncpg.connect(postgres_url)
-    await admin.execute(f"create database {name}")
-    yield named(postgres_url, name)
-    await admin.execute(f"drop database {name} with (force)")
-    await admin.close()
 
 
 async def schema(database_url):

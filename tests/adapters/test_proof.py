@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from given import NOW, build_site, order
+from given import NOW, build_site, order, report
 
 from adapters.checkpoints import make
 from adapters.proof import bundle, statement
@@ -20,7 +20,7 @@ from api import check_bundle
 from api.check_bundle import Refused, check, load
 from domain import commands
 from domain.errors import CorruptError, NotFoundError
-from domain.incident import Incident, Source
+from domain.incident import Incident
 from domain.people import Role
 
 ORIGIN = "anju.example/log"
@@ -41,26 +41,12 @@ def signer():
 @pytest.fixture
 async def incident(log, site):
     """An incident of three events, with others before, between and behind them."""
-    done = await commands.report_incident(
-        log,
-        order(Role.INTAKE),
-        site_id=site.id,
-        source=Source.CITIZEN,
-        category="noise",
-        description="夜间施工",
-    )
-    incident_id = (
-        (await log.read(done.position - 1, 1, frozenset({"incident.reported"})))
-        .entries[0]
-        .event.originator_id
-    )
-    await commands.act(log, order(Role.INTAKE), Incident, Incident.accept, incident_id)
+    done = await report(log, site)
+    await commands.act(log, order(Role.INTAKE), Incident, Incident.accept, done.id)
     await build_site(log, "other")
-    await commands.act(
-        log, order(Role.DISPATCHER), Incident, Incident.dispatch, incident_id, lead_unit="housing"
-    )
+    await commands.act(log, order(Role.DISPATCHER), Incident, Incident.dispatch, done.id, lead_unit="housing")
     await build_site(log, "third")
-    return incident_id
+    return done.id
 
 
 @pytest.fixture

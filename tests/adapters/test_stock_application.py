@@ -6,13 +6,13 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from eventsourcing.persistence import ProgrammingError
-from given import NOW, observation, order, person
+from given import NOW, observation, order, person, report
 from stock import auditor
 
 from adapters.database import connect
 from domain import commands
 from domain.gatepass import GatePass, decide
-from domain.incident import Incident, Source
+from domain.incident import Incident
 from domain.people import Role
 from domain.ports import Request
 from domain.site import Site
@@ -30,14 +30,7 @@ async def library(log, database_url, monkeypatch):
 @pytest.fixture
 async def incident(log, site):
     """An accepted incident."""
-    done = await commands.report_incident(
-        log,
-        order(Role.INTAKE),
-        site_id=site.id,
-        source=Source.CITIZEN,
-        category="noise",
-        description="夜间施工",
-    )
+    done = await report(log, site)
     await commands.act(log, order(Role.INTAKE), Incident, Incident.accept, done.id)
     return await log.load(Incident, done.id)
 
@@ -77,9 +70,7 @@ async def test_its_subscription_hears_our_writer(library, log, site):
             return next(subscription)
 
     heard = asyncio.create_task(asyncio.to_thread(first_incident))
-    done = await commands.report_incident(
-        log, order(Role.INTAKE), site_id=site.id, source=Source.CITIZEN, category="noise", description="x"
-    )
+    done = await report(log, site)
     assert (await asyncio.wait_for(heard, 20)).originator_id == done.id
 
 

@@ -1,23 +1,8 @@
 """anju backup, anju restore and anju archive, as a person calls them."""
 
 import json
-from uuid import uuid4
 
-import asyncpg
-import pytest
 from commanding import anju
-from given import named
-
-
-@pytest.fixture
-async def empty(postgres_url):
-    """An empty database."""
-    name = f"restored_{uuid4().hex}"
-    admin = await asyncpg.connect(postgres_url)
-    await admin.execute(f"create database {name}")
-    yield named(postgres_url, name)
-    await admin.execute(f"drop database {name} with (force)")
-    await admin.close()
 
 
 async def test_a_backup_is_made_restored_and_found_whole(database_url, site, empty, tmp_path):

@@ -191,9 +191,8 @@ def test_what_is_due_follows_the_time_limits_of_the_place():
         "feedback_given": {"verify": (5, "limits-test")},
         "reworked": {"handle:police-station": (10, "limits-test")},
     }
-    assert (
-        place.request(told(), SITE).id == HISTORY.request(told(), SITE).id
-    )  # the same row is the same request
+    # the same row is the same request
+    assert place.request(told(), SITE).id == HISTORY.request(told(), SITE).id
 
 
 def test_without_a_time_of_its_own_the_matter_happened_when_it_was_reported():

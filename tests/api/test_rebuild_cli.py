@@ -1,33 +1,20 @@
 """`anju rebuild` from the outside: what it prints, and its exit codes."""
 
-import asyncio
-import json
+from functools import partial
 
 import asyncpg
 import pytest
 from histories import mixed
-from typer.testing import CliRunner
 
-from api.cli import app
-from domain.errors import AnjuError, NotFoundError
+from domain.errors import NotFoundError
 from projections.all import PROJECTIONS
 from projections.runner import catch_up
 
 
 @pytest.fixture
-def anju(database_url, tmp_path, monkeypatch):
-    """Run `anju rebuild` with arguments in a thread of its own; (exit code, the JSON it printed, or its text)."""
-    monkeypatch.setenv("ANJU_DATABASE_URL", database_url)
-    monkeypatch.setenv("ANJU_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "140")
-
-    async def run(*arguments):
-        done = await asyncio.to_thread(CliRunner().invoke, app, ["rebuild", *arguments])
-        if isinstance(done.exception, AnjuError):
-            raise done.exception
-        return done.exit_code, json.loads(done.stdout) if "--json" in arguments else done.output
-
-    return run
+def anju(invoke):
+    """Run `anju rebuild` with arguments; see `invoke`."""
+    return partial(invoke, "rebuild")
 
 
 @pytest.fixture

@@ -1,18 +1,15 @@
 """`anju replay`: every event and what it changed, at any moment, and never a personal value."""
 
-import asyncio
-import json
 import re
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
 from given import NOW, destroy, order, person, report
-from typer.testing import CliRunner
 
-from api.cli import app
 from domain import commands
-from domain.errors import AnjuError, InvalidError, NotFoundError
+from domain.errors import InvalidError, NotFoundError
 from domain.incident import Incident
 from domain.people import Role
 from domain.personal import Personal, of_subject
@@ -21,20 +18,9 @@ SCOPE = of_subject(UUID(int=7))
 
 
 @pytest.fixture
-def anju(database_url, tmp_path, monkeypatch):
-    """Run `anju` with arguments in a thread of its own; (exit code, the JSON it printed, or its text)."""
-    monkeypatch.setenv("ANJU_DATABASE_URL", database_url)
-    monkeypatch.setenv("ANJU_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "140")
-
-    async def run(*arguments):
-        words = ["replay", *map(str, arguments)]
-        done = await asyncio.to_thread(CliRunner().invoke, app, words)
-        if isinstance(done.exception, AnjuError):
-            raise done.exception
-        return done.exit_code, json.loads(done.stdout) if "--json" in arguments else done.output
-
-    return run
+def anju(invoke):
+    """Run `anju replay` with arguments; see `invoke`."""
+    return partial(invoke, "replay")
 
 
 @pytest.fixture

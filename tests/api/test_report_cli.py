@@ -1,10 +1,10 @@
 """`anju report`: the four reports, counted on the fingers, on the terminal and in files."""
 
-import asyncio
 import csv
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import openpyxl
@@ -12,11 +12,9 @@ import pytest
 from given import GARAGE, order, person
 from histories import a_pass, append
 from telling import tell
-from typer.testing import CliRunner
 
-from api.cli import app
 from domain import commands
-from domain.errors import AnjuError, InvalidError, NotFoundError, UnavailableError
+from domain.errors import InvalidError, NotFoundError, UnavailableError
 from domain.gatepass import RefusalGround
 from domain.people import Role
 from domain.site import Site, site_id
@@ -27,20 +25,9 @@ NOVEMBER = ("--from", "2018-11-01", "--to", "2018-11-30")
 
 
 @pytest.fixture
-def anju(database_url, tmp_path, monkeypatch):
-    """Run `anju report` with arguments in a thread of its own; (exit code, what it printed on stdout)."""
-    monkeypatch.setenv("ANJU_DATABASE_URL", database_url)
-    monkeypatch.setenv("ANJU_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "160")
-
-    async def run(*arguments):
-        words = ["report", *map(str, arguments)]
-        done = await asyncio.to_thread(CliRunner().invoke, app, words)
-        if isinstance(done.exception, AnjuError):
-            raise done.exception
-        return done.exit_code, done.stdout
-
-    return run
+def anju(invoke):
+    """Run `anju report` with arguments; see `invoke`."""
+    return partial(invoke, "report")
 
 
 @pytest.fixture

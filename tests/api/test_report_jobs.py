@@ -152,9 +152,8 @@ async def test_a_report_that_nobody_waits_for_is_fetched_later_and_is_the_same(r
         f"closure-2018-11-01-2018-11-30.{how}" for how in ("json", "csv", "xlsx")
     ]
     assert len(open_files(running)) == 3
-    assert not list(
-        running.settings.reports_dir.iterdir()
-    )  # a file without a name does not outlive its process
+    # a file without a name does not outlive its process
+    assert not list(running.settings.reports_dir.iterdir())
 
 
 async def test_a_report_that_is_not_ready_in_time_goes_on_without_the_caller(

@@ -63,9 +63,8 @@ async def test_a_passed_deadline_is_recorded_when_it_was_due_and_handling_goes_u
     due = {one.name: one.due_at for one in (await log.load(Incident, dispatched)).deadlines}
     assert await pass_deadlines(pool, log, due["sign:water"] - timedelta(seconds=1)) == 0
     assert await pass_deadlines(pool, log, due["sign:water"]) == 1
-    assert (
-        await pass_deadlines(pool, log, LATER) == 1
-    )  # the other one: the first is not folded yet, and is over
+    # the other one: the first is not folded yet, and is over
+    assert await pass_deadlines(pool, log, LATER) == 1
     assert (await topics(log, dispatched))[3:] == ["overdue", "overdue", "escalated"]
     first, second, _ = (entry.event for entry in (await log.history(dispatched))[3:])
     assert (first.name, first.timestamp, first.rule) == ("sign:water", due["sign:water"], "limits-2026-1")

@@ -60,9 +60,9 @@ def test_a_consent_stands_from_when_it_is_given_to_its_end_even_if_nobody_notice
 
 @pytest.mark.parametrize("until", [NOW, NOW - YEAR, NOW + LONGEST + timedelta(seconds=1)])
 def test_a_consent_has_an_end_after_its_beginning_and_within_two_years(until):
-    with pytest.raises(RuleError, match="at most 730 days later"):
+    with pytest.raises(RuleError, match="within 730 days"):
         given(until=until)
-    with pytest.raises(RuleError, match="at most 730 days later"):
+    with pytest.raises(RuleError, match="within 730 days"):
         given().renew(by=GUARD, at=NOW, notice_version="2026-1", until=until)
 
 

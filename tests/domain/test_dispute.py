@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 import pytest
-from driving import Journal
+from driving import AnyOrder
 from given import NOW, person
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 
 from domain.deadlines import Deadline
 from domain.dispute import (
@@ -453,21 +453,12 @@ MEDIATORS = st.sampled_from([LI, WANG])
 PEOPLE = st.sampled_from([LI, WANG, VERIFIER])
 
 
-class AnyOrder(RuleBasedStateMachine):
+class Disputes(AnyOrder):
     """Commands of anybody whose role allows it, in any order, as time goes by."""
-
-    def __init__(self):
-        super().__init__()
-        self.at = NOW
-        self.journal = Journal(registered())
 
     @initialize(last=st.sampled_from(["hold_session", "start_performance", "assign", "accept", None]))
     def begin_anywhere(self, last):
-        if last:
-            self.journal = Journal(after(last))
-
-    def try_to(self, command, by, /, **fields):
-        self.journal.attempt(command, by, self.at, **fields)
+        self.begin(after(last) if last else registered())
 
     @rule(days=st.integers(1, 40))
     def time_passes(self, days):
@@ -537,13 +528,9 @@ class AnyOrder(RuleBasedStateMachine):
             )
 
     @invariant()
-    def what_is_stored_is_what_lives(self):
-        self.journal.check()
-
-    @invariant()
     def duties_stay_apart(self):
         mediator, mediators, objected = None, set(), set()
-        for event in self.journal.events:
+        for event in self.events:
             match event:
                 case Dispute.Assigned():
                     assert event.mediator not in objected
@@ -558,16 +545,16 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def mediation_is_voluntary(self):
-        live = self.journal.live
+        live = self.live
         if live.state not in {S.REGISTERED, S.NOT_ACCEPTED, S.TERMINATED}:
             assert len(live.parties) >= 2
             assert all(live.parties.values())
 
     @invariant()
     def a_deadline_is_over_or_runs(self):
-        names = [one.name for one in self.journal.live.deadlines]
+        names = [one.name for one in self.live.deadlines]
         assert len(names) == len(set(names))
 
 
-TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder = Disputes.TestCase
 TestAnyOrder.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)

@@ -60,7 +60,6 @@ UNREADABLE = ["", " \t\u3000", "·", "\u200b\x00", "浙C12?45", "浙C12*45", "�
 @pytest.mark.parametrize(("text", "kind"), VALID.items())
 def test_every_format_in_use_is_told_by_its_shape(text, kind):
     assert read_plate(text) == Plate(kind, text)
-    assert not read_plate(text).flagged
 
 
 def test_every_plate_that_people_read_on_photographs_is_of_the_kind_they_saw():
@@ -73,15 +72,13 @@ def test_every_kind_has_an_example():
 
 
 @pytest.mark.parametrize("text", ODD)
-def test_what_has_no_known_shape_is_kept_and_flagged(text):
+def test_what_has_no_known_shape_is_kept_as_odd(text):
     assert read_plate(text) == Plate(K.ODD, text)
-    assert read_plate(text).flagged
 
 
 @pytest.mark.parametrize("text", UNREADABLE)
-def test_what_was_read_in_part_or_not_at_all_is_flagged(text):
+def test_what_was_read_in_part_or_not_at_all_is_unreadable(text):
     assert read_plate(text).kind is K.UNREADABLE
-    assert read_plate(text).flagged
 
 
 @pytest.mark.parametrize(

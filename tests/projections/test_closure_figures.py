@@ -416,9 +416,8 @@ async def test_a_report_soon_after_another_of_the_same_site_and_category_is_a_re
 
 
 async def test_times_are_medians_by_the_wall_and_in_working_time(ask, site, pool):
-    quick = (
-        Story(site).dispatched(1).handling(2).feedback(3).verified(4)
-    )  # all on Monday morning, until 13:00
+    # all on Monday morning, until 13:00
+    quick = Story(site).dispatched(1).handling(2).feedback(3).verified(4)
     slow = Story(site).dispatched(1).handling(7).parked(8, 50).unparked(25).feedback(26).verified(32)
     await ask(quick, slow)
     async with pool.acquire() as connection:
@@ -427,9 +426,8 @@ async def test_times_are_medians_by_the_wall_and_in_working_time(ask, site, pool
     assert (found.to_close.count, found.to_close.median) == (2, 18.0)
     assert found.to_close.p90 == pytest.approx(4 + 0.9 * 28)
     assert found.to_handle.median == pytest.approx((2 + 25) / 2)
-    assert found.to_close.working_median == pytest.approx(
-        (3 + 6.5 + 6.5) / 2
-    )  # 09:00 to 13:00; to Tuesday 17:00
+    # 09:00 to 13:00; to Tuesday 17:00
+    assert found.to_close.working_median == pytest.approx((3 + 6.5 + 6.5) / 2)
     assert found.parked_hours == 17.0
 
 

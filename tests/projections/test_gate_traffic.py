@@ -165,10 +165,8 @@ async def test_with_guards_deciding_whenever_each_pass_is_counted_once_in_batche
 
 async def test_as_of_a_day_before_the_guard_decided_a_pass_is_held(log, pool, site):
     at = MIDNIGHT + 23 * HOUR
-    decided = (
-        MIDNIGHT + DAY - timedelta.resolution,
-        MIDNIGHT + DAY,
-    )  # the last moment of the day, and the next
+    # the last moment of the day, and the next
+    decided = (MIDNIGHT + DAY - timedelta.resolution, MIDNIGHT + DAY)
     made = [
         ended(a_pass(site, at, number=n, gate="garage"), moment, let_in=False)
         for n, moment in enumerate(decided)

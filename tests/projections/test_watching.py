@@ -194,7 +194,7 @@ async def test_the_oldest_lead_comes_first_and_nobody_is_shown_what_their_own_en
     assert set(await waiting(pool, reviewer="bob")) == {0, 1}
     assert await waiting(pool, Scope("tangxia")) == await waiting(pool, township="tangxia") == [1]
     assert await waiting(pool, site_id=THERE.id) == [1]
-    assert await waiting(pool, case="2026-18") == []
+    assert await waiting(pool, case_number="2026-18") == []
 
 
 async def test_a_decision_is_shown_with_its_reviewer_and_the_latest_comes_first(pool, found):
@@ -202,7 +202,7 @@ async def test_a_decision_is_shown_with_its_reviewer_and_the_latest_comes_first(
     expired = (5, "EXPIRED", None, False)
     assert await decided(pool) == [expired, rejected, confirmed]
     assert await decided(pool, outcome="REJECTED") == await decided(pool, reviewer="ann") == [rejected]
-    assert await decided(pool, case="2026-18") == [expired]
+    assert await decided(pool, case_number="2026-18") == [expired]
     assert await decided(pool, Scope("tangxia")) == []
 
 

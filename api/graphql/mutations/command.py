@@ -17,6 +17,7 @@ from domain.lifecycle import topic_of
 from domain.observation import require_code
 from domain.people import Person
 from domain.personal import KeyScope, Personal, of_subject
+from domain.ports import EventLog
 from domain.site import Gate, Site, site_id
 
 ExpectedVersion = Annotated[
@@ -68,22 +69,13 @@ def result(done: commands.Done, kind: type[R] = CommandResult, **more: Any) -> R
 def command(kind: type[Any], method: Callable[..., None]) -> Any:
     """The mutation that calls `method` of the aggregate `kind`; what is personal is sealed under the aggregate's own key."""
 
-    async def resolve(
-        info: Info,
-        id: UUID,
-        *,
-        expected_version: ExpectedVersion = None,
-        request_id: RequestId = None,
-        **given: Any,
-    ) -> CommandResult:
-        order = info.context.order(request_id)
-        log = info.context.system.log
+    def act(
+        log: EventLog, order: commands.Order, id: UUID, *, expected_version: int | None, **given: Any
+    ) -> Awaitable[commands.Done]:
         fields = _read(method, given, of_subject(id))
-        return result(
-            await commands.act(log, order, kind, method, id, expected_version=expected_version, **fields)
-        )
+        return commands.act(log, order, kind, method, id, expected_version=expected_version, **fields)
 
-    return _mutation(resolve, kind, method)
+    return joint_command(kind, method, act)
 
 
 def creation(method: Callable[..., Any]) -> Any:
