@@ -108,7 +108,7 @@ async def serving(
         ws_per_message_deflate=False,  # messages are small: it would cost more time and memory than it saves
     )
     server = _Server(config)
-    # What the application is made of stays: to look whether it is garbage, again and again, took a sixth of an answer's time.
+    # What the application is made of stays: to look whether it is garbage, again and again, took a quarter of a command's time.
     gc.freeze()
     task = asyncio.create_task(server.serve([listener]), name="http")
     try:

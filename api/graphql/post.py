@@ -1,4 +1,4 @@
-"""POST /graphql, as an ASGI application: what FastAPI and Strawberry's router do around an operation takes longer than most of them."""
+"""POST /graphql, as an ASGI application: what FastAPI and Strawberry's router did around a command took as long as the command."""
 
 import json
 from email.message import Message
