@@ -8,6 +8,7 @@ import gc
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -20,6 +21,7 @@ from adapters.archive_reader import ArchiveReader, reached
 from adapters.batch import Encoded, encode
 from adapters.commit import SQL
 from adapters.database import refusals
+from adapters.seen import Seen
 from adapters.vault import Vault
 from adapters.writer import Writer
 from domain.errors import AnjuError, CorruptError, NotFoundError, RuleError, UnavailableError
@@ -46,6 +48,7 @@ class PostgresLog:
         self._writer = writer
         self._archives = archives
         self._vault = vault
+        self._seen: dict[type[Any], Seen[Any]] = {}
 
     async def append(self, request: Request) -> Appended:
         (result,) = await self.append_all([request])
@@ -89,6 +92,12 @@ class PostgresLog:
         if not isinstance(aggregate, kind):
             raise await self._missing(kind, aggregate_id)
         return aggregate
+
+    async def seen(self, kind: type[A], aggregate_id: UUID) -> A:
+        if kind not in self._seen:
+            self._seen[kind] = Seen(kind, partial(self._fetch, SQL.beyond.sql, category_of(kind)))
+        found: A | None = await self._seen[kind].now(aggregate_id)
+        return await self.load(kind, aggregate_id) if found is None else found  # it says what is missing
 
     async def _missing(self, kind: type[A], aggregate_id: UUID) -> NotFoundError:
         """Why there is no such aggregate: it is of another kind, it was not there yet, or it never was."""

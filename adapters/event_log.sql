@@ -29,6 +29,14 @@ select originator_version, topic, state from events
    and originator_version <= coalesce($3::int, 2147483647) and recorded_at <= coalesce($4::timestamptz, 'infinity')
  order by originator_version
 
+-- name: beyond
+-- What happened since to aggregates of the category $1: $2 their ids, $3 the version of each that is known, 0 for none
+select originator_id, originator_version, topic, state
+  from events
+  join unnest($2::uuid[], $3::int[]) as known (id, version) on originator_id = id and originator_version > version
+ where category = $1
+ order by originator_id, originator_version
+
 -- name: kind
 -- The first event there is of an aggregate, whatever it is.
 select topic, originator_version from events where originator_id = $1 order by originator_version limit 1

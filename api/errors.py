@@ -48,25 +48,30 @@ def extensions_of(error: AnjuError) -> dict[str, Any]:
             return {"code": error.code}
 
 
+def typed(error: GraphQLError) -> GraphQLError:
+    """`error` with `extensions.code`; what is not ours is written to the log and told to nobody."""
+    original = error.original_error
+    message = error.message
+    extensions: dict[str, Any] = {"code": "INVALID"}  # the query itself is wrong
+    if isinstance(original, AnjuError) and original.code in STATUS:
+        extensions = extensions_of(original)
+    elif isinstance(original, InvalidOperationTypeError):
+        message = f"{message} on a socket: send them to POST /graphql"
+    elif isinstance(original, ValueError) and error.path is None:
+        pass  # a literal that Python will not read, such as a number of 5,000 digits: nothing of ours has run yet
+    elif original is not None and not isinstance(original, _NOT_ASKED):
+        logger.error("unexpected error at %s", error.path, exc_info=original)
+        message, extensions = UNEXPECTED, {"code": "INTERNAL"}
+    return GraphQLError(
+        message, error.nodes, error.source, error.positions, error.path, extensions=extensions
+    )
+
+
 class TypedErrors(MaskErrors):
-    """Gives every GraphQL error `extensions.code`; what is not ours is written to the log and told to nobody."""
+    """The same for what a socket is answered."""
 
     def anonymise_error(self, error: GraphQLError) -> GraphQLError:
-        original = error.original_error
-        message = error.message
-        extensions: dict[str, Any] = {"code": "INVALID"}  # the query itself is wrong
-        if isinstance(original, AnjuError) and original.code in STATUS:
-            extensions = extensions_of(original)
-        elif isinstance(original, InvalidOperationTypeError):
-            message = f"{message} on a socket: send them to POST /graphql"
-        elif isinstance(original, ValueError) and error.path is None:
-            pass  # a literal that Python will not read, such as a number of 5,000 digits: nothing of ours has run yet
-        elif original is not None and not isinstance(original, _NOT_ASKED):
-            logger.error("unexpected error at %s", error.path, exc_info=original)
-            message, extensions = UNEXPECTED, {"code": "INTERNAL"}
-        return GraphQLError(
-            message, error.nodes, error.source, error.positions, error.path, extensions=extensions
-        )
+        return typed(error)
 
 
 def problem(status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -71,7 +71,7 @@ Asking = Annotated[Person, Depends(person_of)]
 
 
 def _header(connection: HTTPConnection) -> str | None:
-    if "access_token" in connection.query_params:
+    if connection.scope["query_string"] and "access_token" in connection.query_params:
         raise TokenError(
             "a token in an address ends up in logs and histories: send it as `Authorization: Bearer TOKEN`, and get a new one"
         )

@@ -81,7 +81,7 @@ async def create(
     kind: type[Aggregate] = method.__self__  # type: ignore[attr-defined]  # a class method has its class
     policy.require(order.by, f"{topic_of(kind)}.{method.__name__}")
     if site_id is not None:
-        site = await log.load(Site, site_id)
+        site = await log.seen(Site, site_id)
         policy.require_place(order.by, site)
         fields["site"] = site
     if "id" in _parameters(method):
@@ -244,7 +244,7 @@ async def raise_incident(
 
     async def load() -> tuple[Alarm, Site]:
         alarm = await _reach(log, order, Alarm, alarm_id)
-        return alarm, await log.load(Site, alarm.site_id)
+        return alarm, await log.seen(Site, alarm.site_id)
 
     def decide(alarm: Alarm, site: Site) -> tuple[Incident]:
         _require_version(alarm, expected_version)
@@ -272,7 +272,7 @@ async def register_dispute(log: EventLog, order: Order, incident_id: UUID, **fie
 
     async def load() -> tuple[Incident, Site]:
         incident = await _reach(log, order, Incident, incident_id)
-        return incident, await log.load(Site, incident.site_id)
+        return incident, await log.seen(Site, incident.site_id)
 
     def decide(incident: Incident, site: Site) -> tuple[Dispute]:
         incident.open_dispute(by=order.by, at=order.at, dispute_id=dispute_id)

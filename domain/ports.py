@@ -75,6 +75,12 @@ class EventLog(Protocol):
         version: only its first `version` events. at: only what was recorded by then: what the log knew, whenever it happened.
         """
 
+    async def seen(self, kind: type[A], aggregate_id: UUID) -> A:
+        """The same aggregate as `load` gives now, to look at only: others are shown this very one. It has nothing personal; NotFoundError.
+
+        For what is looked at far more often than it changes, such as a site.
+        """
+
     async def history(self, aggregate_id: UUID) -> list[Entry]:
         """Every event of one aggregate, in order; empty if there is none."""
 

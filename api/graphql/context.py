@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hashable, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -44,16 +44,23 @@ class Context(BaseContext):
         self,
         system: System,
         asking: Person | AnjuError,
-        authorization: str | None = None,
-        why: Why = Why(),  # noqa: B008  (it is frozen)
+        headers: Mapping[str, str],
     ) -> None:
         super().__init__()
         self.system = system
         self.asking = asking
-        self.authorization = authorization
-        self._recorder = Recorder(system, why)
+        self.authorization = headers.get("authorization")
+        self._headers = headers
         self._loaders: dict[Any, DataLoader[Any, Any]] = {}
-        self.loaders = Loaders(system.log, self.reading, lambda: self.person)
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        """The loaders of what lists show; made when one is asked for, as most commands never do."""
+        return Loaders(self.system.log, self.reading, lambda: self.person)
+
+    @cached_property
+    def _recorder(self) -> Recorder:
+        return Recorder(self.system, Why.of(self._headers))
 
     @property
     def person(self) -> Person:
@@ -99,7 +106,7 @@ class Context(BaseContext):
     async def site(self, code: str) -> Site:
         """The site with this code; NotFoundError."""
         try:
-            return await self.system.log.load(Site, site_id(require_code(code, "site")))
+            return await self.system.log.seen(Site, site_id(require_code(code, "site")))
         except NotFoundError:
             raise NotFoundError(f"there is no site {code!r}") from None
 
@@ -158,7 +165,4 @@ Info = StrawberryInfo[Context, None]
 
 async def context_getter(connection: HTTPConnection) -> Context:
     """The context of a request or a socket; the system is the application's."""
-    headers = connection.headers
-    return Context(
-        connection.app.state.system, await asking(connection), headers.get("authorization"), Why.of(headers)
-    )
+    return Context(connection.app.state.system, await asking(connection), connection.headers)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import cast
 
@@ -24,9 +25,9 @@ from graphql import OperationType as Kind
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
-from api.errors import extensions_of
 from api.graphql.context import Context
 from api.graphql.documents import Documents, asked_for
 from api.graphql.limits import TOKENS, Measured, measure, require_affordable, whole
@@ -85,109 +86,117 @@ def _sizes(text: str, variables: object) -> Sizes:
 
 
 class Guard(SchemaExtension):
-    """Refuses before anything is looked up, and stops what takes too long."""
+    """The same for what a socket asks: Strawberry calls its extensions, where `Schema.execute` calls these functions."""
 
     def on_operation(self) -> Iterator[None]:
-        """Find the text that is to be run, where there is a list of trusted ones."""
-        asked = self.execution_context
-        try:
-            asked.query = asked_for(self._documents, asked.query, asked.operation_extensions)
-        except AnjuError as error:
-            self._refuse(error)
+        find(self.execution_context)
         yield
 
     def on_parse(self) -> Iterator[None]:
-        """Parse a text that is not too long. What is wrong with any other, Strawberry finds and says itself."""
-        asked = self.execution_context
-        if asked.graphql_document is None and asked.query:
-            try:
-                asked.graphql_document = _parsed(asked.query)
-            except GraphQLSyntaxError as error:
-                if error.message == _TOO_LONG:
-                    self._refuse(
-                        TooCostlyError(
-                            f"the document has more than {TOKENS} words and signs: give values as variables, "
-                            "or make several requests of it",
-                            measure="tokens",
-                            cost=TOKENS + 1,
-                            limit=TOKENS,
-                        )
-                    )
+        read(self.execution_context)
         yield
 
     def on_validate(self) -> Iterator[None]:
-        """Measure first: validation itself can be made to take long."""
-        asked = self.execution_context
-        if asked.pre_execution_errors is None:
-            try:
-                self._require_affordable()
-            except TooCostlyError as error:
-                self._refuse(error)
-            else:
-                assert asked.query is not None
-                asked.pre_execution_errors = _validated(
-                    asked.schema._schema,  # noqa: SLF001 - it has no other name
-                    asked.query,
-                    introspection=self._settings.introspection,
-                )
+        check(self.execution_context)
         yield
 
-    async def on_execute(self) -> AsyncIterator[None]:
-        """Stop what takes too long; the database is told to stop too. A subscription may last."""
-        if self.execution_context.operation_type is OperationType.SUBSCRIPTION:
-            yield
-            return
-        limit = self._settings.graphql_seconds
-        try:
-            async with asyncio.timeout(limit):
-                yield
-        except TimeoutError as late:
-            error = TooCostlyError(
-                _too_late(self.execution_context.operation_type, limit),
-                measure="seconds",
-                cost=limit,
-                limit=limit,
+
+def find(asked: ExecutionContext) -> None:
+    """Find the text that is to be run, where there is a list of trusted ones."""
+    try:
+        asked.query = asked_for(_documents(asked), asked.query, asked.operation_extensions)
+    except AnjuError as error:
+        _refuse(asked, error)
+
+
+def read(asked: ExecutionContext) -> None:
+    """Parse a text that is not too long; `pre_execution_errors` say what is wrong with it."""
+    if asked.graphql_document is not None or not asked.query:
+        return
+    try:
+        asked.graphql_document = _parsed(asked.query)
+    except GraphQLSyntaxError as error:
+        if error.message == _TOO_LONG:
+            too_long = TooCostlyError(
+                f"the document has more than {TOKENS} words and signs: give values as variables, "
+                "or make several requests of it",
+                measure="tokens",
+                cost=TOKENS + 1,
+                limit=TOKENS,
             )
-            # Strawberry lets no other extension see what is raised here: the code has to come with it.
-            raise GraphQLError(str(error), original_error=error, extensions=extensions_of(error)) from late
+            _refuse(asked, too_long)
+        else:
+            asked.pre_execution_errors = [error]
 
-    @property
-    def _context(self) -> Context:
-        return cast("Context", self.execution_context.context)
 
-    @property
-    def _settings(self) -> Settings:
-        return self._context.system.settings
-
-    @property
-    def _documents(self) -> Documents | None:
-        assert self._context.request is not None
-        return cast("Documents | None", self._context.request.app.state.documents)
-
-    def _require_affordable(self) -> None:
-        asked = self.execution_context
+def check(asked: ExecutionContext) -> None:
+    """Measure first: validation itself can be made to take long."""
+    if asked.pre_execution_errors is not None:
+        return
+    try:
+        _require_affordable(asked)
+    except TooCostlyError as error:
+        _refuse(asked, error)
+    else:
         assert asked.query is not None
-        measured = _measured(
-            asked.schema._schema,  # noqa: SLF001 - as above
+        asked.pre_execution_errors = _validated(
+            asked.schema._schema,  # noqa: SLF001 - it has no other name
             asked.query,
-            asked.operation_name,
-            _sizes(asked.query, asked.variables),
+            introspection=_settings(asked).introspection,
         )
-        if measured is None:
-            return
-        if self._context.response is not None:  # a socket has none
-            self._context.response.headers[COST] = str(measured.cost)
-        require_affordable(measured, self._settings.graphql_cost)
 
-    def _refuse(self, error: AnjuError) -> None:
-        """Answer with `error`: a document that has errors is not run, and where none was parsed, one stands in for it."""
-        asked = self.execution_context
-        if asked.graphql_document is None:
-            kind = Kind(next(iter(asked.allowed_operations)).value)
-            name = None if asked.operation_name is None else NameNode(value=asked.operation_name)
-            operation = OperationDefinitionNode(operation=kind, name=name, selection_set=_NOTHING)
-            asked.graphql_document = DocumentNode(definitions=(operation,))
-        asked.pre_execution_errors = [GraphQLError(str(error), original_error=error)]
+
+@asynccontextmanager
+async def time_limit(asked: ExecutionContext) -> AsyncIterator[None]:
+    """Stop what takes too long; the database is told to stop too. TooCostlyError."""
+    limit = _settings(asked).graphql_seconds
+    try:
+        async with asyncio.timeout(limit):
+            yield
+    except TimeoutError as late:
+        raise TooCostlyError(
+            _too_late(asked.operation_type, limit), measure="seconds", cost=limit, limit=limit
+        ) from late
+
+
+def _context(asked: ExecutionContext) -> Context:
+    return cast("Context", asked.context)
+
+
+def _settings(asked: ExecutionContext) -> Settings:
+    return _context(asked).system.settings
+
+
+def _documents(asked: ExecutionContext) -> Documents | None:
+    request = _context(asked).request
+    assert request is not None
+    return cast("Documents | None", request.app.state.documents)
+
+
+def _require_affordable(asked: ExecutionContext) -> None:
+    assert asked.query is not None
+    measured = _measured(
+        asked.schema._schema,  # noqa: SLF001 - as above
+        asked.query,
+        asked.operation_name,
+        _sizes(asked.query, asked.variables),
+    )
+    if measured is None:
+        return
+    response = _context(asked).response
+    if response is not None:  # a socket has none
+        response.headers[COST] = str(measured.cost)
+    require_affordable(measured, _settings(asked).graphql_cost)
+
+
+def _refuse(asked: ExecutionContext, error: AnjuError) -> None:
+    """Answer with `error`: a document that has errors is not run, and where none was parsed, one stands in for it."""
+    if asked.graphql_document is None:
+        kind = Kind(next(iter(asked.allowed_operations)).value)
+        name = None if asked.operation_name is None else NameNode(value=asked.operation_name)
+        operation = OperationDefinitionNode(operation=kind, name=name, selection_set=_NOTHING)
+        asked.graphql_document = DocumentNode(definitions=(operation,))
+    asked.pre_execution_errors = [GraphQLError(str(error), original_error=error)]
 
 
 def _too_late(kind: OperationType, limit: float) -> str:

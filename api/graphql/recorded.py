@@ -1,14 +1,13 @@
 """Everything that an auditor asks is recorded: one reading for each operation, before it is answered."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
 from graphql import (
     DocumentNode,
+    ExecutionResult,
     FieldNode,
-    GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     TypeInfo,
@@ -19,12 +18,10 @@ from graphql import (
     visit,
 )
 from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
-from strawberry.extensions import SchemaExtension
+from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
-from api.errors import extensions_of
 from api.graphql.context import Context, Info
-from domain.errors import AnjuError
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,32 +77,22 @@ class _Fields(Visitor):
         self.ids.update(value for value in given.values() if isinstance(value, UUID))
 
 
-class Recorded(SchemaExtension):
-    """Records what an auditor was found, and nothing where all was refused. What cannot be recorded is not shown.
+async def record_answer(done: ExecutionContext, result: ExecutionResult) -> None:
+    """Record what an auditor was found, and nothing where all was refused. What cannot be recorded is not shown: it raises.
 
-    A command is an event of its own; a subscription is recorded when it starts (`record_subscription`).
+    After it was executed, and before anybody sees the result. A command is an event of its own; a subscription is recorded when it
+    starts (`record_subscription`).
     """
-
-    async def on_execute(self) -> AsyncIterator[None]:
-        """After it was executed, and before anybody sees the result."""
-        yield
-        done = self.execution_context
-        if done.operation_type is not OperationType.QUERY or not _shows(done.result):
-            return
-        context = cast("Context", done.context)
-        if not context.audited:
-            return
-        schema, document = done.schema._schema, done.graphql_document  # noqa: SLF001 - it has no other name
-        assert document is not None
-        operation = get_operation_ast(document, done.operation_name)
-        assert operation is not None
-        variables = get_variable_values(schema, operation.variable_definitions or (), done.variables or {})
-        assert isinstance(variables, VariableValues)
-        try:
-            await Asked.of(schema, document, operation, variables.coerced).record(context)
-        except AnjuError as error:
-            # Strawberry lets no other extension see what is raised here: the code has to come with it.
-            raise GraphQLError(str(error), original_error=error, extensions=extensions_of(error)) from error
+    context = cast("Context", done.context)
+    if not context.audited or done.operation_type is not OperationType.QUERY or not _shows(result):
+        return
+    schema, document = done.schema._schema, done.graphql_document  # noqa: SLF001 - it has no other name
+    assert document is not None
+    operation = get_operation_ast(document, done.operation_name)
+    assert operation is not None
+    variables = get_variable_values(schema, operation.variable_definitions or (), done.variables or {})
+    assert isinstance(variables, VariableValues)
+    await Asked.of(schema, document, operation, variables.coerced).record(context)
 
 
 async def record_subscription(info: Info) -> None:
@@ -117,6 +104,6 @@ async def record_subscription(info: Info) -> None:
         await Asked.of(raw.schema, document, raw.operation, variables).record(info.context)
 
 
-def _shows(result: Any) -> bool:
+def _shows(result: ExecutionResult) -> bool:
     """Whether there is anything in the answer."""
-    return result is not None and any(value is not None for value in (result.data or {}).values())
+    return any(value is not None for value in (result.data or {}).values())

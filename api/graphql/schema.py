@@ -1,8 +1,9 @@
 """The schema and its place under /graphql, with GraphiQL's files served from here."""
 
 import json
-from collections.abc import Callable, Coroutine
-from email.message import Message
+from collections.abc import Callable, Coroutine, Iterable
+from functools import cache
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
@@ -10,34 +11,37 @@ import graphene_django_graphiql_static
 import strawberry
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from graphql import GraphQLError, build_schema, lexicographic_sort_schema, print_schema
+from graphql import GraphQLError, build_schema, execute, lexicographic_sort_schema, print_schema
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Message as Received
-from starlette.types import Receive
+from strawberry.exceptions import MissingQueryError
+from strawberry.execution import optimized_is_awaitable
 from strawberry.fastapi import GraphQLRouter
 from strawberry.http import GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.schema.name_converter import NameConverter
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.types import ExecutionContext
+from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from api.errors import TypedErrors, problem
+from api.errors import TypedErrors, problem, typed
+from api.graphql import guard
 from api.graphql.context import Context, context_getter
 from api.graphql.documents import by_name, read_documents
-from api.graphql.guard import Guard
 from api.graphql.labels import describe
-from api.graphql.limits import BODY
 from api.graphql.mutations import Mutation
+from api.graphql.post import Post
 from api.graphql.queries import Query
-from api.graphql.recorded import Recorded
+from api.graphql.recorded import record_answer
 from api.graphql.socket import INIT_WITHIN, Socket
 from api.graphql.subscriptions import Subscription
 from api.graphql.types import SCALARS
 from api.settings import Settings
-from domain.errors import NotFoundError, TooCostlyError
+from domain.errors import NotFoundError
 
 
 class Schema(strawberry.Schema):
@@ -52,6 +56,73 @@ class Schema(strawberry.Schema):
     ) -> None:
         return
 
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        """What GET and POST ask. Strawberry's own enters four stacks of extensions for each operation: a tenth of an answer's time."""
+        asked = ExecutionContext(
+            query=query,
+            schema=self,
+            allowed_operations=allowed_operation_types or set(OperationType),
+            context=context_value,
+            variables=variable_values,
+            root_value=root_value,
+            provided_operation_name=operation_name,
+            operation_extensions=operation_extensions,
+        )
+        try:
+            result = await self._answer(asked)
+        except (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError):
+            raise  # no operation at all: the router says so
+        except Exception as error:  # noqa: BLE001 - `typed` writes down what is not ours
+            wrapped = (
+                error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+            )
+            result = ExecutionResult(None, [wrapped])
+        if result.errors:
+            result.errors = [typed(error) for error in result.errors]
+        return result
+
+    async def _answer(self, asked: ExecutionContext) -> ExecutionResult:
+        """The steps of an operation, each of which may refuse it."""
+        guard.find(asked)
+        if not asked.query and asked.graphql_document is None:
+            raise MissingQueryError
+        guard.read(asked)
+        if asked.graphql_document is None:
+            return ExecutionResult(None, asked.pre_execution_errors)
+        try:
+            kind = asked.operation_type
+        except RuntimeError as error:
+            raise CannotGetOperationTypeError(asked.operation_name) from error
+        if kind not in asked.allowed_operations:
+            raise InvalidOperationTypeError(kind)
+        guard.check(asked)
+        if asked.pre_execution_errors:
+            return ExecutionResult(None, asked.pre_execution_errors)
+        async with guard.time_limit(asked):
+            found = execute(
+                self._schema,
+                asked.graphql_document,
+                asked.root_value,
+                asked.context,
+                asked.variables,
+                asked.operation_name,
+                executor_class=self.execution_context_class,
+                is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # Strawberry declares it as a plain bool
+                operation_extensions=asked.operation_extensions,
+            )
+            result = await found if isawaitable(found) else found
+            await record_answer(asked, result)
+        return ExecutionResult(result.data, result.errors)
+
     async def stream(self, query: str | None, *arguments: Any, **options: Any) -> Any:
         """What a socket asks: subscriptions. Questions and commands go by POST, where they are counted, limited and recorded."""
         return await super().stream(
@@ -59,12 +130,18 @@ class Schema(strawberry.Schema):
         )
 
 
+class _Names(NameConverter):
+    """Strawberry's, which makes the names of all arguments anew for each call of a field."""
+
+    apply_naming_config = staticmethod(cache(NameConverter().apply_naming_config))
+
+
 schema = Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    extensions=[TypedErrors, Guard, Recorded],
-    config=StrawberryConfig(scalar_map=SCALARS),
+    extensions=[TypedErrors, guard.Guard],
+    config=StrawberryConfig(name_converter=_Names(), scalar_map=SCALARS),
 )
 
 
@@ -76,65 +153,6 @@ def sdl() -> str:
 _NAME = "graphene_django_graphiql_static"
 _FILES = Path(graphene_django_graphiql_static.__file__).parent / "static" / _NAME
 _PAGE = (Path(__file__).parent / "graphiql.html").read_text(encoding="utf-8")
-
-
-class _Route(APIRoute):
-    """Refuses what is too large or no JSON; and what Strawberry answers in plain text is a problem, as everywhere."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        answer = self._asked if self.methods == {"POST"} else super().get_route_handler()
-
-        async def answered(request: Request) -> Response:
-            if request.method == "POST" and _media_type(request) != "application/json":
-                # A form of any web site can post the other types without being asked whether it may.
-                return problem(
-                    415,
-                    "INVALID",
-                    "send one operation as JSON, with the header `Content-Type: application/json`",
-                )
-            response = await answer(Request(request.scope, _bounded(request)))
-            if isinstance(response, PlainTextResponse):
-                return problem(response.status_code, "INVALID", bytes(response.body).decode())
-            return response
-
-        return answered
-
-    async def _asked(self, request: Request) -> Response:
-        """What FastAPI hands to the endpoint, made here: it would look for each of the parameters anew, a tenth of an answer's time."""
-        context = await context_getter(request)
-        context.request, context.response = request, Response()
-        del context.response.headers["content-length"]  # it stands for the headers of another
-        response: Response = await self.endpoint(
-            request=request, response=context.response, context=context, root_value=None
-        )
-        return response
-
-
-def _media_type(request: Request) -> str:
-    """Without parameters, in small letters; text/plain if none was given."""
-    message = Message()
-    message["content-type"] = request.headers.get("content-type", "")
-    return message.get_content_type()
-
-
-def _bounded(request: Request) -> Receive:
-    """What the request receives, up to BODY bytes, whether or not it said beforehand how many come."""
-    taken = 0
-
-    async def receive() -> Received:
-        nonlocal taken
-        message = await request.receive()
-        taken += len(message.get("body", b""))
-        if taken > BODY:
-            raise TooCostlyError(
-                f"a request may have {BODY:,} bytes: make several of it",
-                measure="bytes",
-                cost=taken,
-                limit=BODY,
-            )
-        return message
-
-    return receive
 
 
 class Router(GraphQLRouter[Context, None]):
@@ -154,12 +172,7 @@ class Router(GraphQLRouter[Context, None]):
     async def parse_http_body(self, request: Any) -> GraphQLRequestData | list[GraphQLRequestData]:
         given = await super().parse_http_body(request)
         if isinstance(given, GraphQLRequestData) and given.query is None:
-            whole = (
-                request.query_params
-                if request.method == "GET"
-                else self.decode_json(await request.get_body())
-            )
-            given.extensions = by_name(given.extensions, whole.get("documentId"))
+            given.extensions = by_name(given.extensions, request.query_params.get("documentId"))
         return given
 
     def decode_json(self, data: str | bytes) -> Any:
@@ -172,6 +185,21 @@ class Router(GraphQLRouter[Context, None]):
             raise json.JSONDecodeError(str(error), "", 0) from error
 
 
+class _Get(APIRoute):
+    """What Strawberry answers in plain text is a problem, as everywhere."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            response = await answer(request)
+            if isinstance(response, PlainTextResponse):
+                return problem(response.status_code, "INVALID", bytes(response.body).decode())
+            return response
+
+        return answered
+
+
 def mount(app: FastAPI, settings: Settings) -> None:
     """Serve the schema at /graphql and GraphiQL's files below /static/graphiql."""
     trusted = settings.trusted_documents
@@ -180,11 +208,13 @@ def mount(app: FastAPI, settings: Settings) -> None:
         schema,
         path="/graphql",
         context_getter=context_getter,
-        route_class=_Route,
+        route_class=_Get,
         subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
         connection_init_wait_timeout=INIT_WITHIN,
         max_subscriptions_per_connection=None,  # Socket counts them
         allowed_origins=settings.origins,
     )
     app.include_router(router, include_in_schema=False)  # it describes itself
+    # Before all other routes, each of which would be asked whether it is meant.
+    app.router.routes.insert(0, Route("/graphql", Post(schema), methods=["POST"], include_in_schema=False))
     app.mount("/static/graphiql", StaticFiles(directory=_FILES), name="graphiql")

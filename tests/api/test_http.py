@@ -1,5 +1,6 @@
 """Health, problems and documents; everything a page needs comes from here."""
 
+import gc
 import os
 import re
 import signal
@@ -226,6 +227,9 @@ async def test_a_body_that_holds_no_question_is_a_problem(running, asker):
         b"{",
         b"[]",
         b"{}",
+        b"5",
+        b"null",
+        b'"{__typename}"',
         b'{"query": 5}',
         b'{"query": "{__typename}", "variables": []}',
         b"\xff\xfe",
@@ -261,6 +265,13 @@ async def test_values_that_do_not_validate_refusals_and_our_own_errors_are_probl
         problem(ours, 500, "INTERNAL")
         assert "secret" not in ours.text
         assert "secret" in caplog.text
+
+
+async def test_what_serves_is_not_searched_for_garbage_until_it_ends(running):
+    before = gc.get_freeze_count()
+    async with serving(application(running), "127.0.0.1", 0):
+        assert gc.get_freeze_count() > before
+    assert gc.get_freeze_count() <= before
 
 
 async def test_a_port_that_is_taken_is_refused_in_one_clear_line(running):

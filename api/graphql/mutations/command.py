@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -200,7 +201,8 @@ def _take_arguments(resolve: Callable[..., Awaitable[CommandResult]], method: Ca
     resolve.__annotations__ |= {one.name: one.annotation for one in added}
 
 
-def _hints(method: Callable[..., Any]) -> dict[str, Any]:
+@cache
+def _hints(method: Callable[..., Any]) -> Mapping[str, Any]:
     """The types of the parameters of `method`; some modules of the domain import these two for the type checker only."""
     return get_type_hints(method, localns={"Person": Person, "Site": Site})
 
