@@ -97,7 +97,8 @@ async def page(
     await info.context.caught_up(projection, after_position)
     async with info.context.reading() as connection:
         rows = await read(connection, size + 1, beyond)
-    return Connection[N].of([(kind.of(row), place.cursor(row)) for row in rows], size)
+        nodes = [(kind.of(row), place.cursor(row)) for row in rows]
+    return Connection[N].of(nodes, size)
 
 
 async def one(
@@ -112,7 +113,7 @@ async def one(
     await info.context.caught_up(projection, after_position)
     async with info.context.reading() as connection:
         row = await read(connection)
-    return None if row is None else kind.of(row)
+        return None if row is None else kind.of(row)
 
 
 def shown(kind: type[T], row: Any, **others: Any) -> T:

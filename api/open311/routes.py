@@ -21,6 +21,7 @@ from api.settings import Settings
 from domain.errors import AnjuError, NotFoundError
 from domain.people import Scope
 from projections import public
+from projections.reading import reading
 
 BASE = "/open311/v2"
 STATUS = errors.STATUS | {"INVALID": 400}
@@ -64,7 +65,7 @@ class _Asked:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[asyncpg.Connection]:
         with refusals("the requests cannot be read"):
-            async with self.system.pool.acquire() as connection:
+            async with reading(self.system.pool) as connection:
                 yield connection
 
 
