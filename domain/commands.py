@@ -392,7 +392,7 @@ def _registered(order: Order, scope: str) -> Key:
 async def _reach(
     log: EventLog, order: Order, kind: type[A], aggregate_id: UUID, begin: Callable[[], A] | None = None
 ) -> A:
-    """The aggregate, if it lies where the person may act; ForbiddenError."""
+    """The aggregate, if it lies where the person may act; ForbiddenError, NotFoundError."""
     found: Any = await _load(log, kind, aggregate_id, begin)
     policy.require_place(order.by, found)
     return cast("A", found)
@@ -402,8 +402,10 @@ async def _load(log: EventLog, kind: type[A], aggregate_id: UUID, begin: Callabl
     try:
         return await log.load(kind, aggregate_id)
     except NotFoundError:
-        if begin is None:
-            raise
+        if (
+            begin is None
+        ):  # the same words if it is of another kind: nobody learns what an id is that they come by
+            raise NotFoundError(f"there is no {topic_of(kind)} {aggregate_id}") from None
         return begin()
 
 
