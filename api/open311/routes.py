@@ -74,7 +74,7 @@ Work = Callable[[_Asked], Awaitable[Data]]
 
 def mount(app: FastAPI, settings: Settings) -> None:
     """Serve it; InvalidError if the city's file cannot be used."""
-    city = read_city(settings.open311 or OURS)
+    city = app.state.city = read_city(settings.open311 or OURS)
 
     def add(method: str, path: str, root: str, work: Work, summary: str) -> None:
         async def of_all(request: Request, how: How) -> Response:
