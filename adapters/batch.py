@@ -9,7 +9,7 @@ import msgspec
 
 from adapters import codec
 from domain.errors import AnjuError, ConflictError, InvalidError
-from domain.ports import Appended, Event, Request
+from domain.ports import COMMAND, Appended, Event, Request
 
 Result = Appended | AnjuError
 _ORIGINATOR, _VERSION = attrgetter("originator_id"), attrgetter("originator_version")
@@ -33,6 +33,7 @@ class Encoded:
     id: UUID
     rows: Sequence[Row]
     metadata: str
+    command: str | None = None
 
     @property
     def aggregates(self) -> frozenset[UUID]:
@@ -49,7 +50,7 @@ def encode(request: Request, events: Sequence[Event]) -> Encoded:
         metadata = msgspec.json.encode(request.metadata, order="sorted").decode()
     except (TypeError, ValueError) as error:
         raise InvalidError(f"the metadata of request {request.id} cannot be stored: {error}") from error
-    return Encoded(request.id, rows, metadata)
+    return Encoded(request.id, rows, metadata, request.metadata.get(COMMAND))
 
 
 def columns(requests: Sequence[Encoded]) -> tuple[Sequence[object], ...] | None:
@@ -108,18 +109,19 @@ class Decision:
 
     request: Encoded
     known: Result | None = None
-    repeats: bool = False
+    repeats: Encoded | None = None
 
     @property
     def accepted(self) -> bool:
         """Whether its rows are to be appended."""
-        return self.known is None and not self.repeats
+        return self.known is None and self.repeats is None
 
     def result(self, appended: Mapping[UUID, Appended]) -> Result:
         """The request's result, when the accepted ones stand where `appended` says."""
         if self.known is not None:
             return self.known
-        return replace(appended[self.request.id], repeated=self.repeats)
+        found = appended[self.request.id]
+        return found if self.repeats is None else replace(found, repeated=True, command=self.repeats.command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def decide(
         elif request.id in decisions:
             before = decisions[request.id]
             refused = _misused(request, before.request.aggregates) or before.known
-            decision = Decision(request, refused, repeats=refused is None)
+            decision = Decision(request, refused, repeats=None if refused else before.request)
         else:
             decision = decisions[request.id] = Decision(request, _conflict(request, now))
             if decision.accepted:

@@ -66,7 +66,9 @@ async def _commit_locked(connection: asyncpg.Connection, requests: Sequence[Enco
     )
     versions = {row["id"]: row["first"] for row in rows if row["kind"] == "version"}
     earlier = {
-        row["id"]: Earlier(Appended(row["first"], row["last"]), frozenset(row["aggregates"]))
+        row["id"]: Earlier(
+            Appended(row["first"], row["last"], command=row["command"]), frozenset(row["aggregates"])
+        )
         for row in rows
         if row["kind"] == "request"
     }

@@ -74,7 +74,9 @@ class PostgresLog:
 
     async def find(self, request_id: UUID, aggregate_id: UUID | None = None) -> Appended | None:
         (row,) = await self._fetch(SQL.find_request.sql, request_id, aggregate_id)
-        return None if row["first"] is None else Appended(row["first"], row["last"], repeated=True)
+        if row["first"] is None:
+            return None
+        return Appended(row["first"], row["last"], repeated=True, command=row["command"])
 
     async def load(
         self, kind: type[A], aggregate_id: UUID, *, version: int | None = None, at: datetime | None = None

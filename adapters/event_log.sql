@@ -5,10 +5,10 @@ begin; select lock_log()
 -- Under the lock: one row for each aggregate with its version, one for each request that was appended before.
 -- $1 uuid[] aggregates, $2 uuid[] requests
 select 'version' as kind, id, coalesce((select max(originator_version) from events where originator_id = id), 0)::bigint as first,
-       null::bigint as last, null::uuid[] as aggregates
+       null::bigint as last, null::uuid[] as aggregates, null as command
   from unnest($1::uuid[]) as id
 union all
-select 'request', request_id, min(notification_id), max(notification_id), array_agg(distinct originator_id)
+select 'request', request_id, min(notification_id), max(notification_id), array_agg(distinct originator_id), min(metadata ->> 'command')
   from events where request_id = any($2::uuid[]) group by request_id
 
 -- name: append
@@ -17,9 +17,10 @@ select append_events($1, $2, $3, $4, $5, $6, $7, $8)
 -- name: find_request
 -- Materialized: else the smallest position is looked for from the first one on, through the whole log.
 with found as materialized (
-    select notification_id from events where request_id = $1 and ($2::uuid is null or originator_id = $2)
+    select notification_id, metadata ->> 'command' as command
+      from events where request_id = $1 and ($2::uuid is null or originator_id = $2)
 )
-select min(notification_id) as first, max(notification_id) as last from found
+select min(notification_id) as first, max(notification_id) as last, min(command) as command from found
 
 -- name: load
 -- One aggregate. The category says in which partition it lies: the others are not looked into.

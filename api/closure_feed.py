@@ -16,6 +16,7 @@ from api.serving import first_of
 from domain.errors import AnjuError, BusyError, CorruptError, UnavailableError
 from projections import closure, closure_figures, runner
 from projections.closure_figures import Closure, Question
+from projections.reading import reading
 
 logger = logging.getLogger("anju.feed")
 
@@ -125,7 +126,7 @@ class ClosureFeed:
     async def _answer(self) -> int:
         """Count what is behind; where the read model stood before that."""
         with refusals("figures cannot be counted"):
-            async with self._pool.acquire() as connection:
+            async with reading(self._pool) as connection:
                 position = int(await runner.SQL.position(connection, name=closure.PROJECTION.name) or 0)
                 for question, asked in list(self._asked.items()):
                     if asked.is_behind(position):

@@ -14,11 +14,20 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.audit.record import INQUIRY, PURPOSE
+from api.graphql.guard import COST
 from api.rate import RateLimit
 from api.settings import Settings
 
 ASSETS = "/static"
 """Files that come with us lie below this; they hold nobody's data and may be kept by a browser."""
+READ = ("Authorization", "Content-Type", "If-None-Match", "Prefer", PURPOSE, INQUIRY)
+"""What a request may say in its headers: a page from elsewhere may send these."""
+TOLD = (
+    *("RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "Allow"),
+    *("Content-Disposition", "ETag", "Location", "Preference-Applied", COST),
+)
+"""What an answer says in its headers, beside what a page from elsewhere may always read."""
 _STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
 _SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 _NOTHING = "default-src 'none'; frame-ancestors 'none'"
@@ -33,11 +42,8 @@ def protect(app: FastAPI, settings: Settings) -> None:
             stack,
             allow_origins=settings.origins,
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "Prefer"],
-            expose_headers=[
-                *("RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate"),
-                *("Content-Disposition", "ETag", "Location", "Preference-Applied"),
-            ],
+            allow_headers=READ,
+            expose_headers=TOLD,
         )
     # Outside of everything, also of what answers to our own errors: Starlette puts that outside of its middleware.
     app.middleware_stack = SecurityHeaders(stack)

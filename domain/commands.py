@@ -22,7 +22,7 @@ from domain.inquiry import Inquiry
 from domain.key import Key, key_id
 from domain.lifecycle import topic_of
 from domain.observation import NAMESPACE
-from domain.ports import Request
+from domain.ports import COMMAND, Request
 from domain.site import Site
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ RETRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Who asks, when, under which id (the same `request_id` given twice is done once) and which time limits."""
+    """Who asks, when, under which id (the same command given twice under one `request_id` is done once) and which time limits."""
 
     by: Person
     at: datetime
@@ -79,7 +79,8 @@ async def create(
     follows from something else.
     """
     kind: type[Aggregate] = method.__self__  # type: ignore[attr-defined]  # a class method has its class
-    policy.require(order.by, f"{topic_of(kind)}.{method.__name__}")
+    command = f"{topic_of(kind)}.{method.__name__}"
+    policy.require(order.by, command)
     if site_id is not None:
         site = await log.seen(Site, site_id)
         policy.require_place(order.by, site)
@@ -90,11 +91,12 @@ async def create(
         made: Any = method(by=order.by, at=order.at, **fields)
     except AnjuError:  # what was good when it was ordered first may be over by now
         if "id" in fields and (earlier := await log.find(order.request_id, fields["id"])) is not None:
+            _require_same(order, command, earlier)
             done = Done(fields["id"], 1, earlier.last, repeated=True)
             return await _of_this_order(log, order, kind, done)
         raise
     policy.require_place(order.by, made)
-    return await _of_this_order(log, order, kind, await _append(log, order, made))
+    return await _of_this_order(log, order, kind, await _append(log, order, command, made))
 
 
 async def _of_this_order(log: EventLog, order: Order, kind: type[Aggregate], done: Done) -> Done:
@@ -105,6 +107,16 @@ async def _of_this_order(log: EventLog, order: Order, kind: type[Aggregate], don
         except (NotFoundError, ForbiddenError) as error:
             raise used_for_something_else(order) from error
     return done
+
+
+def _require_same(order: Order, command: str, earlier: Appended) -> None:
+    """InvalidError if what stands under the order's id came of another command.
+
+    The same is the same command about the same things. What it was given may differ: a clock or a random id makes a true repeat differ
+    too, and what is personal cannot be compared. What was appended before commands were written down is taken for the same.
+    """
+    if earlier.command not in {None, command}:
+        raise used_for_something_else(order)
 
 
 def used_for_something_else(order: Order) -> InvalidError:
@@ -157,7 +169,8 @@ async def act(
     ConflictError if `expected_version` is given and is not the version it has. Without one, a race is decided anew.
     `begin` makes the aggregate that is not there yet; without it there is a NotFoundError.
     """
-    policy.require(order.by, f"{topic_of(kind)}.{method.__name__}")
+    command = f"{topic_of(kind)}.{method.__name__}"
+    policy.require(order.by, command)
     if takes_limits(method):
         fields["limits"] = order.limits
 
@@ -168,7 +181,7 @@ async def act(
         _require_version(aggregate, expected_version)
         method(aggregate, by=order.by, at=order.at, **fields)
 
-    return await _decide(log, order, load, decide)
+    return await _decide(log, order, command, load, decide)
 
 
 def takes_limits(method: Callable[..., None]) -> bool:
@@ -223,7 +236,8 @@ async def _both(
     expected_version: int | None,
 ) -> Done:
     """Call `method` on one incident, which has `expected_version` if one is given, with another, which it changes too."""
-    policy.require(order.by, f"{Incident.TOPIC}.{method.__name__}")
+    command = f"{Incident.TOPIC}.{method.__name__}"
+    policy.require(order.by, command)
 
     async def load() -> tuple[Incident, Incident]:
         return await _reach(log, order, Incident, ids[0]), await _reach(log, order, Incident, ids[1])
@@ -232,14 +246,15 @@ async def _both(
         _require_version(incident, expected_version)
         method(incident, by=order.by, at=order.at, **fields(other))
 
-    return await _decide(log, order, load, decide)
+    return await _decide(log, order, command, load, decide)
 
 
 async def raise_incident(
     log: EventLog, order: Order, alarm_id: UUID, *, expected_version: int | None = None, **fields: Any
 ) -> Done:
     """真警: the alarm is real, and raises an incident whose id is `subject_id(order)`; see `Incident.report` for the fields."""
-    policy.require(order.by, "alarm.find_real")
+    command = "alarm.find_real"
+    policy.require(order.by, command)
     incident_id = subject_id(order)
 
     async def load() -> tuple[Alarm, Site]:
@@ -261,7 +276,7 @@ async def raise_incident(
         )
         return (raised,)
 
-    return await _decide(log, order, load, decide)
+    return await _decide(log, order, command, load, decide)
 
 
 async def register_dispute(log: EventLog, order: Order, incident_id: UUID, **fields: Any) -> Done:
@@ -282,7 +297,7 @@ async def register_dispute(log: EventLog, order: Order, incident_id: UUID, **fie
             ),
         )
 
-    return await _decide(log, order, load, decide)
+    return await _decide(log, order, "dispute.register", load, decide)
 
 
 async def pass_deadline(
@@ -298,12 +313,13 @@ async def pass_deadline(
     if found is None:
         return None
     aggregate.pass_deadline(by=order.by, at=found.due_at, name=name)
-    return await _append(log, order, aggregate)
+    return await _append(log, order, f"{topic_of(kind)}.pass_deadline", aggregate)
 
 
 async def _decide(
     log: EventLog,
     order: Order,
+    command: str,
     load: Callable[[], Awaitable[tuple[Any, ...]]],
     decide: Callable[..., tuple[Any, ...] | None],
 ) -> Done:
@@ -321,9 +337,10 @@ async def _decide(
             earlier = await _earlier(log, order, first.id)
             if earlier is None:
                 raise
+            _require_same(order, command, earlier)
             return Done(first.id, first.version, earlier.last, repeated=True)
         try:
-            return await _append(log, order, *aggregates, *made)
+            return await _append(log, order, command, *aggregates, *made)
         except ConflictError:
             if attempt == RETRIES:
                 raise
@@ -369,7 +386,8 @@ async def withdraw_consent(
     A case that holds the key keeps the data, not the consent: matching stops in either way. The key is then left to the privacy
     officer, and nothing here says so: whoever takes down a withdrawal is not to learn of a case.
     """
-    policy.require(order.by, "consent.withdraw")
+    command = "consent.withdraw"
+    policy.require(order.by, command)
 
     async def load() -> tuple[Consent, Key]:
         consent = await _reach(log, order, Consent, consent_id)
@@ -382,7 +400,7 @@ async def withdraw_consent(
         if not key.holds and not key.destroyed:
             key.destroy(by=order.by, at=order.at, reason="consent withdrawn")
 
-    return await _decide(log, order, load, decide)
+    return await _decide(log, order, command, load, decide)
 
 
 def _registered(order: Order, scope: str) -> Key:
@@ -392,7 +410,7 @@ def _registered(order: Order, scope: str) -> Key:
 async def _reach(
     log: EventLog, order: Order, kind: type[A], aggregate_id: UUID, begin: Callable[[], A] | None = None
 ) -> A:
-    """The aggregate, if it lies where the person may act; ForbiddenError."""
+    """The aggregate, if it lies where the person may act; ForbiddenError, NotFoundError."""
     found: Any = await _load(log, kind, aggregate_id, begin)
     policy.require_place(order.by, found)
     return cast("A", found)
@@ -402,15 +420,20 @@ async def _load(log: EventLog, kind: type[A], aggregate_id: UUID, begin: Callabl
     try:
         return await log.load(kind, aggregate_id)
     except NotFoundError:
-        if begin is None:
-            raise
+        if (
+            begin is None
+        ):  # the same words if it is of another kind: nobody learns what an id is that they come by
+            raise NotFoundError(f"there is no {topic_of(kind)} {aggregate_id}") from None
         return begin()
 
 
-async def _append(log: EventLog, order: Order, *aggregates: Any) -> Done:
-    """Append what the aggregates decided in one request."""
+async def _append(log: EventLog, order: Order, command: str, *aggregates: Any) -> Done:
+    """Append what the aggregates decided in one request. InvalidError if another command has its id."""
     events = [event for aggregate in aggregates for event in aggregate.collect_events()]
-    result: Appended = await log.append(Request(order.request_id, events, order.metadata))
+    metadata = {**order.metadata, COMMAND: command}
+    result: Appended = await log.append(Request(order.request_id, events, metadata))
+    if result.repeated:
+        _require_same(order, command, result)
     first = aggregates[0]
     if result.repeated:  # what it decided now was not appended
         first = await log.load(type(first), first.id)

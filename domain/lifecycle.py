@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
+from unicodedata import category
 
 from eventsourcing.domain import Aggregate
 
@@ -67,11 +68,19 @@ def require_aware(at: datetime) -> datetime:
     return at
 
 
+_UNSEEN = frozenset({"Cc", "Cf", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"})
+"""Categories of Unicode: controls and joiners, marks on a letter that is not there, spaces."""
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and signs by their category, which show nothing: fillers of Hangul, the empty cell of Braille."""
+
+
+def _is_seen(one: str) -> bool:
+    return category(one) not in _UNSEEN and one not in _BLANK
+
+
 def require_text(value: str, what: str, longest: int = 2000) -> str:
     """`value` trimmed, if it says something and can be stored: no NUL, no lone surrogates, at most `longest` characters."""
     text = value.strip()
-    if not text:
-        raise InvalidError(f"{what} is empty")
     if len(text) > longest:
         raise InvalidError(f"{what} has {len(text)} characters; at most {longest} are accepted")
     try:
@@ -80,6 +89,8 @@ def require_text(value: str, what: str, longest: int = 2000) -> str:
         raise InvalidError(f"{what} has half of a surrogate pair: it is not text") from error
     if "\x00" in text:
         raise InvalidError(f"{what} has a NUL character: it is not text")
+    if not any(_is_seen(one) for one in text):
+        raise InvalidError(f"{what} is empty")
     return text
 
 

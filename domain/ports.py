@@ -14,15 +14,18 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound=Aggregate)
 Event: TypeAlias = CanMutateAggregate[UUID]
+COMMAND = "command"
+"""What the metadata of a request call the command of the policy that it carries out, such as `incident.accept`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """Where a request's events stand in the log. `repeated`: they stood there already, from an earlier try."""
+    """Where a request's events stand in the log. `repeated`: they stood there already, from an earlier try, whose `command` it was."""
 
     first: int
     last: int
     repeated: bool = False
+    command: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

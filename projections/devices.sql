@@ -20,7 +20,8 @@ select * from devices
    and (:scope_site::uuid is null or site_id = :scope_site)
 
 -- name: placed
-select devices.*
+select device_id, site_id, township, code, kind, protocol, state, armed, registered_at, changed_at, last_seen_at, reason, due, due_at,
+       version, position
   from devices
   join unnest(:sites::uuid[], :codes::text[]) as wanted (site_id, code) using (site_id, code)
  where (:scope_township::text is null or township = :scope_township)

@@ -42,7 +42,10 @@ select sites.*,
  limit :first
 
 -- name: some
-select * from sites
+-- By name: tables that lack one are told while they are read.
+select site_id, code, name, township, state, households, buildings, counted_from, planned_at, construction_started_at, accepted_at,
+       inspector, operating_at, version, position
+  from sites
  where site_id = any(:ids::uuid[])
    and (:scope_township::text is null or township = :scope_township)
    and (:scope_site::uuid is null or site_id = :scope_site)
@@ -56,7 +59,7 @@ select site_id, measure, gate, installed_at
  order by site_id, measure, gate nulls first
 
 -- name: gates
-select site_gates.*
+select site_id, site_gates.code, site_gates.name, mode, direction, credentials, added_at
   from site_gates
   join sites using (site_id)
  where site_id = any(:ids::uuid[])

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from strawberry.dataloader import DataLoader
 
 from api.bootstrap import System
-from domain.errors import InvalidError
+from domain.errors import InvalidError, NotFoundError
 from domain.inquiry import Inquiry
 from domain.people import Person, Role
 from domain.policy import Placed
@@ -112,7 +112,7 @@ class Recorder:
 
     async def _append(self, reads: Sequence[Read]) -> Sequence[None]:
         system, purpose, inquiry_id = self._system, self._why.read_purpose(), self._why.read_inquiry()
-        inquiry = None if inquiry_id is None else await system.log.load(Inquiry, inquiry_id)
+        inquiry = None if inquiry_id is None else await self._inquiry(inquiry_id, reads[0].by)
         readings = [
             Reading.record(
                 id=uuid4(),
@@ -133,6 +133,17 @@ class Recorder:
         events = [event for reading in readings for event in reading.collect_events()]
         await system.log.append(Request(uuid4(), events, {}))
         return [None] * len(reads)
+
+    async def _inquiry(self, id: UUID, by: Person) -> Inquiry:  # noqa: A002  (the library's own word for it)
+        """The inquiry, if `by` is an investigator of it; NotFoundError, in the same words for one that is not there."""
+        missing = NotFoundError(f"there is no inquiry {id}, or none of yours")
+        try:
+            found = await self._system.log.load(Inquiry, id)
+        except NotFoundError:
+            raise missing from None
+        if by.id not in found.investigators:
+            raise missing
+        return found
 
 
 def is_audited(person: Person) -> bool:

@@ -27,6 +27,7 @@ from domain.policy import Placed
 from domain.reading import Shown
 from domain.site import Site, site_id
 from projections import runner
+from projections.reading import reading
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -112,9 +113,9 @@ class Context(BaseContext):
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[asyncpg.Connection]:
-        """A connection to the read models; UnavailableError if the database does not answer."""
+        """A connection to the read models; UnavailableError if the database does not answer, or a read model must be rebuilt."""
         try:
-            async with self.system.pool.acquire() as connection:
+            async with reading(self.system.pool) as connection:
                 yield connection
         except LOST as error:
             raise UnavailableError(

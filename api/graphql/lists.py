@@ -95,7 +95,8 @@ async def page(
     await info.context.caught_up(projection, after_position)
     async with info.context.reading() as connection:
         rows = await read(connection, size + 1, beyond)
-    return Connection[N].of([(kind.of(row), place.cursor(row)) for row in rows], size)
+        nodes = [(kind.of(row), place.cursor(row)) for row in rows]
+    return Connection[N].of(nodes, size)
 
 
 async def one(
@@ -110,7 +111,7 @@ async def one(
     await info.context.caught_up(projection, after_position)
     async with info.context.reading() as connection:
         row = await read(connection)
-    return None if row is None else kind.of(row)
+        return None if row is None else kind.of(row)
 
 
 @strawberry.type(description="时限: what has to be done, and until when.")

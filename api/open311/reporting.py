@@ -17,6 +17,7 @@ from domain.errors import InvalidError
 from domain.incident import Source
 from domain.personal import Personal, of_subject
 from domain.site import site_id
+from projections.reading import reading
 
 PATIENCE = 1.0
 """Seconds that an answer waits for the read model, so that who asks at once is told about it."""
@@ -34,7 +35,7 @@ async def report(system: System, city: City, form: Form) -> Data:
     position = _position(form)
     address = form.one("address_string")
     with refusals("the sites cannot be read"):
-        async with system.pool.acquire() as connection:
+        async with reading(system.pool) as connection:
             site = await find_site(
                 connection,
                 city,

@@ -21,6 +21,7 @@ from api.settings import Settings
 from domain.errors import AnjuError, NotFoundError
 from domain.people import Scope
 from projections import public
+from projections.reading import reading
 
 BASE = "/open311/v2"
 STATUS = errors.STATUS | {"INVALID": 400}
@@ -64,7 +65,7 @@ class _Asked:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[asyncpg.Connection]:
         with refusals("the requests cannot be read"):
-            async with self.system.pool.acquire() as connection:
+            async with reading(self.system.pool) as connection:
                 yield connection
 
 
@@ -73,7 +74,7 @@ Work = Callable[[_Asked], Awaitable[Data]]
 
 def mount(app: FastAPI, settings: Settings) -> None:
     """Serve it; InvalidError if the city's file cannot be used."""
-    city = read_city(settings.open311 or OURS)
+    city = app.state.city = read_city(settings.open311 or OURS)
 
     def add(method: str, path: str, root: str, work: Work, summary: str) -> None:
         async def of_all(request: Request, how: How) -> Response:

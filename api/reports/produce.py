@@ -12,6 +12,7 @@ import asyncpg
 from adapters.database import LOST
 from api.reports.asked import Asked
 from domain.errors import UnavailableError
+from projections.reading import reading
 from projections.report import Report, Row, Section
 
 Build = Callable[[asyncpg.Connection, Asked], Awaitable[Report]]
@@ -32,12 +33,12 @@ async def produce(
 ) -> None:
     """Build the report in one snapshot of the database, and write it in a thread of its own (of `executor`).
 
-    UnavailableError if the database is lost. `write` tells what it cannot do in our own errors, as api.reports.files does. When this
+    UnavailableError if the database is lost, or a read model must be rebuilt. `write` tells what it cannot do in our own errors, as api.reports.files does. When this
     is cancelled, the thread stops at its next row: nothing reads the connection or writes the file once this has ended.
     """
     try:
         async with (
-            pool.acquire() as connection,
+            reading(pool) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             report = await build(connection, asked)

@@ -8,9 +8,10 @@ from given import NOW, build_site, order, person, report
 from incidents import LIMITS, UNIT, running
 
 from domain import commands
-from domain.errors import ConflictError, ForbiddenError, RuleError
+from domain.errors import ConflictError, ForbiddenError, InvalidError, RuleError
 from domain.incident import Incident, IncidentState
 from domain.people import Role, Scope
+from domain.ports import Request
 
 S = IncidentState
 WHY = {"reason": "another dog"}
@@ -245,3 +246,72 @@ async def test_a_command_that_could_be_done_once_more_says_the_version_there_is_
         await commands.act(log, given, Incident, Incident.comment, pair[0], text="wait") for _ in range(2)
     ]
     assert [(one.version, one.repeated) for one in done] == [(2, False), (2, True)]
+
+
+# --- one id, two commands ----------------------------------------------------------------------------------------------
+
+USED = "was used for something else: each request needs its own"
+
+
+def comment(log, incident_id, by):
+    return commands.act(log, by, Incident, Incident.comment, incident_id, text="look")
+
+
+async def test_another_command_under_the_same_id_is_refused_and_a_repeat_is_not(log, pair):
+    given, position = order(Role.INTAKE), await log.position()
+    first = await accept(log, pair[0], given)
+    for _ in range(2):
+        with pytest.raises(InvalidError, match=USED):  # it could be done
+            await comment(log, pair[0], given)
+        with pytest.raises(InvalidError, match=USED):  # it could not
+            await commands.act(log, given, Incident, Incident.reject, pair[0], reason="not ours")
+        with pytest.raises(InvalidError, match=USED):  # about two
+            await merge(log, pair, given)
+        again = await accept(log, pair[0], given)
+        assert again == replace(first, repeated=True)
+    assert await log.position() == position + 1
+
+
+async def test_a_repeat_that_could_be_done_again_is_done_once(log, pair):
+    given = order(Role.INTAKE)
+    first = await comment(log, pair[0], given)
+    again = await comment(log, pair[0], given)
+    assert (again.position, again.repeated) == (first.position, True)
+    assert (await log.load(Incident, pair[0])).version == 2
+
+
+async def test_of_two_commands_at_once_under_one_id_one_is_done_and_the_other_told(log, pair):
+    given = order(Role.INTAKE)
+    results = await asyncio.gather(
+        *(comment(log, pair[0], given) for _ in range(3)),
+        *(accept(log, pair[0], given) for _ in range(3)),
+        return_exceptions=True,
+    )
+    done = [one for one in results if isinstance(one, commands.Done)]
+    refused = [one for one in results if isinstance(one, InvalidError)]
+    assert (len(done), len(refused)) == (3, 3)
+    assert [one.repeated for one in done].count(False) == 1
+    assert all(USED in str(one) for one in refused)
+    assert (await log.load(Incident, pair[0])).version == 2
+
+
+async def test_what_was_made_under_an_id_is_made_by_that_command_alone(log, site):
+    given = order(Role.INTAKE)
+    made = await report(log, site, by=given)
+    with pytest.raises(InvalidError, match=USED):
+        await comment(log, made.id, given)
+    assert (await report(log, site, by=given)).repeated
+
+
+async def test_which_command_it_was_stands_beside_the_event(log, pair):
+    await merge(log, pair)
+    page = await log.read(await log.position() - 2, 2)
+    assert [entry.metadata for entry in page.entries] == [{"command": "incident.merge"}] * 2
+
+
+async def test_what_was_appended_before_commands_were_written_down_is_repeated(log, pair):
+    given = order(Role.INTAKE)
+    incident = await log.load(Incident, pair[0])
+    incident.accept(by=given.by, at=given.at)
+    await log.append(Request(given.request_id, incident.collect_events(), {}))
+    assert (await accept(log, pair[0], given)).repeated

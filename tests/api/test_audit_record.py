@@ -97,8 +97,26 @@ async def test_an_inquiry_stands_behind_a_reading_only_for_whom_it_is(running, a
     await commands.act(running.log, order(by=OFFICER, at=running.now()), Inquiry, Inquiry.approve, made.id)
     await ask(person(Role.INTAKE), **headers)
     assert {event.inquiry_id for event in await readings(running.log)} == {made.id}
-    assert "is no investigator" in str(await ask(person(Role.VERIFIER), **headers))
     assert NAME not in str(await ask(person(Role.VERIFIER), **headers))
+
+
+async def test_an_inquiry_of_others_is_refused_in_the_words_of_one_that_is_not_there(running, ask, reported):
+    site, asked = await build_site(running.log, "four"), order(by=ASKER, at=running.now())
+    made = await commands.create(
+        running.log, asked, Inquiry.request, id=commands.subject_id(asked), case="2026-17", purpose="who called",
+        sites=[site], records={Records.PASSES}, since=asked.at - DAY, until=asked.at, expires_at=asked.at + DAY,
+    )  # fmt: skip
+
+    async def refused(given):
+        (error, *_) = (await ask(person(Role.INTAKE), Anju_Inquiry=str(given)))["errors"]
+        return error["extensions"]["code"], error["message"].replace(str(given), "ID")
+
+    unknown = await refused(UUID(int=5))
+    assert unknown == ("NOT_FOUND", "there is no inquiry ID, or none of yours")
+    assert await refused(made.id) == unknown  # asked for
+    await commands.act(running.log, order(by=OFFICER, at=running.now()), Inquiry, Inquiry.approve, made.id)
+    assert await refused(made.id) == unknown  # approved
+    assert await refused(site.id) == unknown  # something else
 
 
 @pytest.mark.parametrize(
@@ -106,6 +124,9 @@ async def test_an_inquiry_stands_behind_a_reading_only_for_whom_it_is(running, a
     [
         ({"Anju_Purpose": "%ff%fe"}, "not URL-encoded UTF-8"),
         ({"Anju_Purpose": "x" * 201}, "purpose has 201 characters"),
+        ({"Anju_Purpose": "%20"}, "purpose is empty"),
+        ({"Anju_Purpose": quote("\u200b\u2060\ufeff \u3000")}, "purpose is empty"),
+        ({"Anju_Purpose": quote("\u3164\u2800\u034f")}, "purpose is empty"),
         ({"Anju_Inquiry": "2026-17"}, "is no inquiry's id"),
         ({"Anju_Inquiry": str(UUID(int=5))}, "there is no inquiry"),
     ],

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from given import NOW, build_site, destroy, order, person, report
 
+from adapters import verifications
 from api import check_bundle
 from api.audit import verifying
 from domain import commands
@@ -213,10 +214,18 @@ async def test_a_log_that_holds_is_said_to_and_one_that_does_not_says_where(get,
 
 async def test_a_long_verification_goes_on_and_nobody_begins_it_twice(get, story, monkeypatch):
     monkeypatch.setattr(verifying, "PATIENCE", 0)
+    audit, asked = verifications.audit, asyncio.Event()
+
+    async def long(*given, **options):
+        await asked.wait()
+        return await audit(*given, **options)
+
+    monkeypatch.setattr(verifications, "audit", long)
     first, second = await get("verify"), await get("verify")
     assert {first.status_code, second.status_code} == {202}
     assert first.headers["location"] == second.headers["location"]
     refused(await get("verify", from_=1, to=3), 503, "another stretch of the log is being verified")
+    asked.set()
     path = first.headers["location"].removeprefix("/api/audit/")
     async with asyncio.timeout(20):
         while (found := (await get(path)).json())["running"]:

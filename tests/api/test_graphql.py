@@ -343,7 +343,8 @@ async def test_what_is_not_there_is_not_found(running, asker, site):
         unknown = uuid4()
         refusal = await asker.refused(mutation, by, id=unknown, **arguments)
         assert refusal == {"code": "NOT_FOUND", "message": f"there is no incident {unknown}"}, mutation
-        assert (await asker.refused(mutation, by, id=site.id, **arguments))["code"] == "NOT_FOUND", mutation
+        refusal = await asker.refused(mutation, by, id=site.id, **arguments)  # is there, and is no incident
+        assert refusal == {"code": "NOT_FOUND", "message": f"there is no incident {site.id}"}, mutation
 
 
 async def test_an_incident_that_is_not_there_is_null_and_a_site_that_is_not_is_named(running, asker, site):

@@ -156,6 +156,16 @@ async def test_every_function_that_the_page_calls_is_in_the_files_that_come_with
         assert function in (await asker.client.get(f"/static/graphiql/{files[library]}")).text, function
 
 
+async def test_the_page_names_the_socket_for_subscriptions_and_its_files_speak_our_protocol(running, asker):
+    page = (await asker.client.get("/graphql", headers={"Accept": "text/html"})).text
+    assert (
+        'socket = location.origin.replace(/^http/, "ws") + "/graphql"' in page
+    )  # wss, where the page came by https
+    assert 'createFetcher({ url: "/graphql", subscriptionUrl: socket })' in page
+    files = (await asker.client.get("/static/graphiql/graphiql.min.js")).text
+    assert {"subscriptionUrl", "graphql-transport-ws"} <= set(re.findall(r"[\w-]+", files))
+
+
 async def test_everything_a_page_refers_to_is_served_from_here(running, asker):
     for page in ("/", "/docs", "/graphql"):
         response = await asker.client.get(page, headers={"Accept": "text/html"})

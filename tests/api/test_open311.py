@@ -218,6 +218,68 @@ async def test_whoever_works_on_it_reads_where_exactly_and_what_was_answered(wor
     }
 
 
+REPORT = """
+mutation($category: String! = "parking", $details: DetailsInput) {
+  reportIncident(site: "runjinyuan", source: HOTLINE, category: $category, description: "堵住了消防通道", details: $details) { id }
+}
+"""
+
+
+async def test_what_staff_are_told_on_the_telephone_is_kept_as_what_the_public_sends(
+    log, site, post, running, asker
+):
+    form = {"address_string": "3幢楼下", "lat": "27.7721", "long": "120.6468", "media_url": "https://pictures.example/1.jpg"}  # fmt: skip
+    answers = {"attribute[blocks][]": ["fire-lane", "entrance"], "attribute[vehicle]": "car"}
+    sent = id_of(await post(service_code="parking", **form, **answers))
+    details = {
+        "place": " 3幢楼下 ", "latitude": 27.7721, "longitude": 120.6468, "mediaUrl": "https://pictures.example/1.jpg",
+        "answers": [{"code": "blocks", "values": ["fire-lane", "entrance"]}, {"code": "vehicle", "values": ["car"]}],
+    }  # fmt: skip
+    intake = person(Role.INTAKE)
+    told = await asker.data(REPORT, intake, details=details)
+    assert (await log.load(Incident, UUID(told["id"]))).details == (await log.load(Incident, sent)).details
+    for partial in ({"place": "3幢"}, {"latitude": 27.7, "longitude": 120.6}):  # nothing has to be answered
+        made = await asker.data(REPORT, intake, details=partial)
+        assert (await log.load(Incident, UUID(made["id"]))).details == Details(**partial)
+    without = await asker.data(REPORT, intake)
+    assert (await log.load(Incident, UUID(without["id"]))).details is None
+
+
+def answered(**values):
+    return {"answers": [{"code": code, "values": given} for code, given in values.items()]}
+
+
+@pytest.mark.parametrize(
+    ("details", "why"),
+    [
+        ({"latitude": 27.7}, "give both, or neither"),
+        ({"latitude": 91, "longitude": 0}, "latitude 91.0 is not accepted"),
+        ({"place": "\u200b"}, "place is empty"),
+        ({"mediaUrl": "file:///etc/passwd"}, "no address of the web"),
+        (answered(blocks=["fire-lane"]), "attribute[vehicle] was not provided"),
+        (answered(vehicle=["tank"]), "'tank' is not accepted: one of car"),
+        (answered(vehicle=["car", "ebike"]), "was given 2 times"),
+        (answered(vehicle=["car"], colour=["red"]), "attribute[colour] is not asked for parking"),
+        (answered(vehicle=[]), "each question has one answer"),
+        ({"answers": [{"code": "vehicle", "values": ["car"]}] * 2}, "each question has one answer"),
+    ],
+)
+async def test_details_that_cannot_be_so_are_refused_and_nothing_is_reported(
+    running, site, asker, details, why
+):
+    before = await running.log.position()
+    refusal = await asker.refusal(REPORT, person(Role.INTAKE), details=details)
+    assert (refusal["code"], why in refusal["message"]) == ("INVALID", True), refusal
+    assert await running.log.position() == before
+
+
+async def test_a_category_that_is_no_service_asks_nothing(running, site, asker):
+    details = answered(vehicle=["car"])
+    refusal = await asker.refusal(REPORT, person(Role.INTAKE), category="theft", details=details)
+    assert "nothing is asked for the category 'theft'" in refusal["message"]
+    await asker.data(REPORT, person(Role.INTAKE), category="theft", details={"place": "3幢"})
+
+
 async def test_who_reported_it_is_sealed_in_the_log_and_in_no_read_model(working, log, site, post, get, pool):
     await post(
         first_name="小明", phone="13800138000", email="wang@example.com", address_string="润锦苑3幢501"

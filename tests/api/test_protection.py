@@ -166,6 +166,52 @@ async def test_an_origin_that_is_named_may_ask_and_its_look_alikes_may_not(runni
         assert "Retry-After" in answer.headers["access-control-expose-headers"]
 
 
+def named(headers, name):
+    """The words of a header with commas, in small letters."""
+    return {word.strip().lower() for word in headers.get(name, "").split(",")}
+
+
+async def test_a_page_from_elsewhere_may_send_every_header_that_is_read(running):
+    system = allowing(running, origins=(CENTRE,))
+    described = application(system).openapi()["paths"].values()
+    parameters = [each for path in described for one in path.values() for each in one.get("parameters", ())]
+    read = {each["name"].lower() for each in parameters if each["in"] == "header"}
+    assert {"anju-purpose", "anju-inquiry", "if-none-match", "prefer"} <= read
+    async with client_of(system) as client:
+        asking = preflight(CENTRE) | {"Access-Control-Request-Headers": ", ".join(read)}
+        allowed = await client.options("/graphql", headers=asking)
+        assert (allowed.status_code, allowed.text) == (200, "OK")
+
+
+ALWAYS_READABLE = {"cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma"}  # fmt: skip
+"""By the standard (Fetch: CORS-safelisted response-header names)."""
+FOR_BROWSERS = {"content-security-policy", "referrer-policy", "vary", "x-content-type-options"}
+
+
+async def test_a_page_from_elsewhere_may_read_every_header_that_is_sent(running, asker, site):
+    token = asker.token(person(Role.SUPERVISOR, Role.AUDITOR))
+    given = {"Authorization": f"Bearer {token}", "Origin": CENTRE, "Anju-Purpose": "review"}
+    period = "from=2018-01-01&to=2018-01-31"
+    async with client_of(allowing(running, origins=(CENTRE,), stranger_rate=1)) as client:
+        answers = [
+            await client.post("/graphql", json=ASK, headers=given),
+            await client.put("/graphql", headers=given),
+            await client.get(f"/api/reports/gates.csv?{period}", headers=given),
+            await client.get(f"/api/reports/gates.csv?{period}", headers=given | {"Prefer": "respond-async"}),
+            await client.get("/api/audit/checkpoints", headers=given),
+            await client.get("/api/reports/jobs", headers={"Origin": CENTRE}),
+        ]
+        often = {"Origin": CENTRE}
+        answers += [await client.post("/graphql", json=ASK, headers=often) for _ in range(SPAN + 1)]
+    assert {answer.status_code for answer in answers} == {200, 202, 401, 405, 429}
+    for answer in answers:
+        sent = {name for name in answer.headers if not name.startswith("access-control-")}
+        hidden = sent - ALWAYS_READABLE - FOR_BROWSERS
+        hidden -= named(answer.headers, "access-control-expose-headers")
+        assert not hidden, (answer.url, hidden)
+    assert "anju-cost" in answers[0].headers
+
+
 @pytest.mark.parametrize(
     "value", ["*", "https://*.example", "centre.example", "https://centre.example/", "null"]
 )

@@ -8,6 +8,7 @@ from given import NOW, person
 from looking import ASKER, HERE, MATE, OFFICER, inquiry, reading
 
 from domain.errors import InvalidError, RuleError
+from domain.lifecycle import require_text
 from domain.people import Role
 from domain.reading import MOST, OF_THE_LOG, Reading, Shown
 
@@ -32,6 +33,19 @@ def test_only_what_is_read_out_of_the_log_needs_a_reason(shown):
         reading(1, shown=shown)
     assert reading(1, shown=shown, purpose="audit of March").purpose == "audit of March"
     assert reading(1, shown=shown, by=MATE, inquiry=inquiry(9, HERE)).inquiry_id == UUID(int=9)
+
+
+@pytest.mark.parametrize(
+    "nothing", ["", " \u3000\t", "\u200b\u200d", "\ufeff", "\u2060 \u00ad", "\u3164", "\u2800", "\u0301"]
+)
+def test_a_text_that_shows_nothing_is_empty(nothing):
+    with pytest.raises(InvalidError, match="purpose is empty"):
+        require_text(nothing, "purpose")
+
+
+@pytest.mark.parametrize("something", ["回访", "e\u0301", "👩\u200d🚒", "?", "\U00032000", "\ue000"])
+def test_a_text_that_shows_anything_is_not(something):
+    assert require_text(f" {something}\n", "purpose") == something
 
 
 def test_an_inquiry_is_a_reason_for_its_investigators_only_while_it_is_approved():

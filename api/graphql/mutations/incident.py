@@ -1,12 +1,13 @@
 """Mutations of incidents 事件."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, cast
 from uuid import UUID, uuid5
 
 import strawberry
 
 from api.graphql.context import Info
+from api.graphql.details import DetailsInput
 from api.graphql.mutations.command import (
     RequestId,
     SealedIfAny,
@@ -18,6 +19,7 @@ from api.graphql.mutations.command import (
     result,
 )
 from api.graphql.types import CommandResult
+from api.open311.city import City
 from domain import commands
 from domain.deadlines import Urgency
 from domain.incident import Incident, Source
@@ -30,6 +32,12 @@ def _reporter(order: commands.Order, text: str | None, subject: UUID | None) -> 
     if text is None:
         return None
     return Personal(of_subject(subject or uuid5(NAMESPACE, f"reporter:{order.request_id}")), text)
+
+
+def _city(info: Info) -> City:
+    """What is asked beside a report, by its category; the same as of the public."""
+    assert info.context.request is not None
+    return cast("City", info.context.request.app.state.city)
 
 
 @strawberry.type
@@ -52,6 +60,7 @@ class Incidents:
             bool,
             strawberry.argument(description="保密: what is said of it is not for everybody who works on it."),
         ] = False,
+        details: DetailsInput | None = None,
         reporter: SealedIfAny = None,
         reporter_subject: Annotated[
             UUID | None,
@@ -74,6 +83,7 @@ class Incidents:
             urgency=urgency,
             confidential=confidential,
             reporter=_reporter(order, reporter, reporter_subject),
+            details=details and details.of_domain(_city(info), category),
         )
         return result(done)
 

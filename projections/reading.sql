@@ -1,0 +1,2 @@
+-- name: versions
+select name, version from projections
