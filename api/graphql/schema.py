@@ -16,6 +16,8 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message as Received
 from starlette.types import Receive
+from strawberry.extensions import SchemaExtension
+from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.fastapi import GraphQLRouter
 from strawberry.http import GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
@@ -33,7 +35,7 @@ from api.graphql.limits import BODY
 from api.graphql.mutations import Mutation
 from api.graphql.queries import Query
 from api.graphql.recorded import Recorded
-from api.graphql.socket import INIT_WITHIN, Socket
+from api.graphql.socket import INIT_WITHIN, Runner, Socket
 from api.graphql.subscriptions import Subscription
 from api.graphql.types import SCALARS
 from api.settings import Settings
@@ -57,6 +59,11 @@ class Schema(strawberry.Schema):
         return await super().stream(
             query, *arguments, **options | {"allowed_operation_types": {OperationType.SUBSCRIPTION}}
         )
+
+    def create_extensions_runner(
+        self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
+    ) -> SchemaExtensionsRunner:
+        return Runner(execution_context, extensions)
 
 
 schema = Schema(
