@@ -81,12 +81,20 @@ def create_pool(
     return asyncpg.create_pool(
         database_url,
         connect=_connect,
+        reset=_keep,
         min_size=1,
         max_size=largest,
         server_settings={**_SETTINGS, **(settings or {})},
         timeout=CONNECT_TIMEOUT,
         command_timeout=STATEMENT_TIMEOUT,
     )
+
+
+async def _keep(_connection: asyncpg.Connection) -> None:
+    """Nothing is asked of the server when a connection is given back, or each question would be two.
+
+    What is set is set inside of a transaction, which asyncpg ends; and who takes a lock for a session gives it back, or ends the session.
+    """
 
 
 async def _connect(*arguments: Any, **options: Any) -> asyncpg.Connection:

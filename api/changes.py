@@ -25,6 +25,18 @@ class Change(NamedTuple):
     before: Standing | None = None
     after: Standing | None = None
 
+    @property
+    def township(self) -> str:
+        """The township's code. A thing stays where it is."""
+        township: str = (self.after or self.entry.event).township
+        return township
+
+    @property
+    def site_id(self) -> UUID:
+        """Where it happened."""
+        site_id: UUID = (self.after or self.entry.event).site_id
+        return site_id
+
 
 class Standings:
     """How incidents stand as the log is read on.
@@ -48,8 +60,10 @@ class Standings:
         unknown = {
             entry.event.originator_id
             for entry in entries
-            if entry.event.TOPIC in INCIDENTS and not isinstance(entry.event, Incident.Reported)
-        } - self._rows.keys()
+            if entry.event.TOPIC in INCIDENTS
+            and not isinstance(entry.event, Incident.Reported)
+            and entry.event.originator_id not in self._rows
+        }
         if not unknown:
             return
         histories = await self._log.histories(Incident, unknown, opened=False)

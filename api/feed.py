@@ -7,10 +7,11 @@ them. No change is left out, and none is told twice.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
+from uuid import UUID
 
 from api.changes import INCIDENTS, Change, Standings
 from domain.alarm import Alarm
@@ -36,7 +37,18 @@ READERS = 4
 POLL = 1.0
 """Seconds after which the log is looked at although nobody said that it grew, or again although it did not answer."""
 
-Wants = Callable[[Change], bool]
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """Which changes somebody follows: those of `topics`, at the site `site_id` or (None) anywhere, that `test` says yes to."""
+
+    topics: frozenset[str]
+    site_id: UUID | None
+    test: Callable[[Change], bool]
+
+    def take(self, change: Change) -> bool:
+        """Whether `change`, which is of the site, is one."""
+        return change.entry.event.TOPIC in self.topics and self.test(change)
 
 
 class Tail(Protocol):
@@ -48,9 +60,11 @@ class Tail(Protocol):
 
 @dataclass(eq=False, slots=True)
 class _Follower:
-    """Who is told with the others. after: what was offered up to there. out_at: when there was no room for more; nothing is offered since."""
+    """Who is told with the others what is beyond position `after`.
 
-    topics: frozenset[str]
+    out_at: when there was no room for more. Nothing is offered since, and `after` is what was offered up to there.
+    """
+
     wants: Wants
     after: int
     waiting: deque[Change] = field(default_factory=deque)
@@ -58,22 +72,17 @@ class _Follower:
     out_at: float | None = None
     error: AnjuError | None = None
 
-    def offer(self, changes: Sequence[Change], through: int) -> None:
-        """Let wait what is wanted of `changes`, all there are up to position `through`."""
-        wanted = [
-            change
-            for change in changes
-            if change.entry.event.TOPIC in self.topics
-            and change.entry.position > self.after
-            and self.wants(change)
-        ]
-        if len(self.waiting) + len(wanted) > DEPTH:
-            self.out_at = asyncio.get_running_loop().time()
-        else:
-            self.waiting.extend(wanted)
-            self.after = max(self.after, through)
-        if wanted:
-            self.woken.set()
+    def offer(self, change: Change) -> bool:
+        """Let `change` wait if it is wanted and new; all before it were offered. False if there is no room for it."""
+        if change.entry.position <= self.after or not self.wants.take(change):
+            return True
+        self.woken.set()
+        if len(self.waiting) < DEPTH:
+            self.waiting.append(change)
+            return True
+        self.out_at = asyncio.get_running_loop().time()
+        self.after = change.entry.position - 1
+        return False
 
     def end(self, error: AnjuError) -> None:
         """Tell it nothing more but this."""
@@ -97,9 +106,13 @@ class Feed:
         self._log, self._tail = log, tail
         self._told = 0
         """Up to which position everything was offered to the followers."""
+        self._standings = Standings(log)
+        """How incidents stood there."""
         self._known = 0
         """A position that the log has reached; never before `_told`."""
         self._followers: set[_Follower] = set()
+        self._at: dict[UUID | None, set[_Follower]] = {}
+        """The same, by the site of what they want: of a change nobody is asked who follows another site."""
         self._followed = asyncio.Event()
         self._readers = asyncio.Semaphore(READERS)
         self._open = 0
@@ -129,8 +142,8 @@ class Feed:
         self._known = max(self._known, end)
         return end if after is None else after
 
-    async def follow(self, topics: frozenset[str], wants: Wants, after: int) -> AsyncGenerator[Change, None]:
-        """The changes of `topics` that `wants` says yes to, in order, beyond position `after` (see `start`), and on as they come.
+    async def follow(self, wants: Wants, after: int) -> AsyncGenerator[Change, None]:
+        """The changes that are wanted, in order, beyond position `after` (see `start`), and on as they come.
 
         TooSlowError if they come faster than they are taken; UnavailableError if the past cannot be read, or the server stops.
         """
@@ -140,80 +153,87 @@ class Feed:
             while True:
                 standings = Standings(self._log)
                 while after < self._known:
-                    changes, after = await self._page(standings, topics, wants, after)
+                    changes, after = await self._page(standings, wants, after)
                     for change in changes:
                         _require_pace(behind_since, last)
                         yield change
                         last = change.entry.position
-                follower = self._join(topics, wants, after)
+                follower = self._join(wants, after)
                 try:
                     while (waited := await follower.next()) is not None:
                         _require_pace(follower.out_at, last)
                         yield waited
                         last = waited.entry.position
                 finally:
-                    self._followers.discard(follower)
+                    self._leave(follower)
                 after, behind_since = follower.after, follower.out_at
         finally:
             self._open -= 1
 
-    async def _page(
-        self, standings: Standings, topics: frozenset[str], wants: Wants, after: int
-    ) -> tuple[list[Change], int]:
+    async def _page(self, standings: Standings, wants: Wants, after: int) -> tuple[list[Change], int]:
         """The next changes of the past that are wanted, and up to which position these are all."""
         async with self._readers:
-            page = await self._log.read(after, PAGE, topics, opened=False)
+            page = await self._log.read(after, PAGE, wants.topics, opened=False)
             changes = await standings.changes(page.entries)
-        return [change for change in changes if wants(change)], page.through
+        here = [change for change in changes if wants.site_id in (None, change.site_id)]
+        return [change for change in here if wants.take(change)], page.through
 
-    def _join(self, topics: frozenset[str], wants: Wants, after: int) -> _Follower:
+    def _join(self, wants: Wants, after: int) -> _Follower:
         """Tell with the others from `after` on, which is not before what they were told."""
-        follower = _Follower(topics, wants, after)
+        follower = _Follower(wants, after)
         if not self._followers:
-            self._told = after
+            self._told, self._standings = after, Standings(self._log)
         self._followers.add(follower)
+        self._at.setdefault(wants.site_id, set()).add(follower)
         self._followed.set()
         return follower
 
+    def _leave(self, follower: _Follower) -> None:
+        self._followers.discard(follower)
+        here = self._at.get(follower.wants.site_id, set())
+        here.discard(follower)
+        if not here:
+            self._at.pop(follower.wants.site_id, None)
+
     async def _read(self) -> None:
-        standings = Standings(self._log)
         while True:
             if not self._followers:
                 self._followed.clear()
                 await self._followed.wait()
-                standings = Standings(self._log)
             try:
-                if not await self._read_on(standings):
-                    standings = Standings(self._log)
+                await self._read_on()
             except UnavailableError as error:
                 logger.warning("subscribers wait: %s", error)
-                standings = Standings(self._log)
                 await asyncio.sleep(POLL)
             except Exception as error:  # whatever it is, those who listen are told, and may begin anew
                 logger.critical("the log cannot be followed beyond position %d", self._told, exc_info=True)
                 self._end_all(CorruptError(f"the log cannot be followed: {error!r}"))
 
-    async def _read_on(self, standings: Standings) -> bool:
-        """Tell the next page to all, or wait for one. False if it was not told: all had left, and who came since is further on."""
-        told = self._told
-        page = await self._log.read(told, PAGE, TOPICS, opened=False)
+    async def _read_on(self) -> None:
+        """Tell the next page to all, and wait if that was the last for now."""
+        standings = self._standings
+        page = await self._log.read(self._told, PAGE, TOPICS, opened=False)
         changes = await standings.changes(page.entries)
-        if told != self._told:
-            return False
+        if standings is not self._standings:  # all had left, and who came since is further on
+            return
         self._told = page.through
         self._known = max(self._known, self._told)
-        for follower in list(self._followers):
-            follower.offer(changes, page.through)
-            if follower.out_at is not None:
-                self._followers.discard(follower)
-        if page.through == told:
-            await self._tail.wait("log", told, POLL)
-        return True
+        for change in changes:
+            self._tell(change)
+        if len(page.entries) < PAGE and page.through >= self._known:
+            await self._tail.wait("log", page.through, POLL)
+
+    def _tell(self, change: Change) -> None:
+        for site_id in (None, change.site_id):
+            full = [follower for follower in self._at.get(site_id, ()) if not follower.offer(change)]
+            for follower in full:
+                self._leave(follower)
 
     def _end_all(self, error: AnjuError) -> None:
         for follower in self._followers:
             follower.end(error)
         self._followers.clear()
+        self._at.clear()
 
 
 def _require_pace(behind_since: float | None, last: int) -> None:

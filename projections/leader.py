@@ -39,7 +39,10 @@ async def lead(projections: Collection[Projection], pool: asyncpg.Pool, log: Eve
     while True:
         try:
             async with pool.acquire() as connection:
-                await _Leader(projections, pool, log, tail).lead(connection)
+                try:
+                    await _Leader(projections, pool, log, tail).lead(connection)
+                finally:
+                    connection.terminate()  # its locks end with it
         except (UnavailableError, *PASSING) as error:
             logger.warning("the connection that says who folds what is lost: %r", error)
         await asyncio.sleep(POLL)

@@ -18,6 +18,8 @@ from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from strawberry.exceptions import MissingQueryError
 from strawberry.execution import optimized_is_awaitable
+from strawberry.extensions import SchemaExtension
+from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.fastapi import GraphQLRouter
 from strawberry.http import GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
@@ -37,7 +39,7 @@ from api.graphql.mutations import Mutation
 from api.graphql.post import Post
 from api.graphql.queries import Query
 from api.graphql.recorded import record_answer
-from api.graphql.socket import INIT_WITHIN, Socket
+from api.graphql.socket import INIT_WITHIN, Runner, Socket
 from api.graphql.subscriptions import Subscription
 from api.graphql.types import SCALARS
 from api.settings import Settings
@@ -128,6 +130,11 @@ class Schema(strawberry.Schema):
         return await super().stream(
             query, *arguments, **options | {"allowed_operation_types": {OperationType.SUBSCRIPTION}}
         )
+
+    def create_extensions_runner(
+        self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
+    ) -> SchemaExtensionsRunner:
+        return Runner(execution_context, extensions)
 
 
 class _Names(NameConverter):

@@ -4,13 +4,16 @@ Strawberry speaks it; here is what it leaves open: who is asking, messages that 
 """
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 from graphql import GraphQLError
+from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.types import StreamExecutionResult
 
 from api.graphql.context import Context
 from api.identity import identify
@@ -53,6 +56,13 @@ class _Complete(msgspec.Struct, tag="complete", tag_field="type"):
 
 
 _Message = _Init | _Ping | _Pong | _Subscribe | _Complete
+
+
+class Runner(SchemaExtensionsRunner):
+    """Strawberry's, but the extensions are not entered for a message without errors: they look at nothing else of it."""
+
+    def on_stream_result(self, result: StreamExecutionResult) -> Any:
+        return super().on_stream_result(result) if getattr(result, "errors", None) else nullcontext()
 
 
 class Socket(BaseGraphQLTransportWSHandler[Context, None]):

@@ -149,9 +149,12 @@ class IncidentChangeFilter:
     urgency: Urgency | None = strawberry.field(default=None, description="Just this.")
     unit: str | None = strawberry.field(default=None, description="A unit that takes part 主办 or 协办.")
 
+    def place(self) -> UUID | None:
+        """The site, if one is given; InvalidError if its code cannot be one."""
+        return None if self.site is None else site_id(require_code(self.site, "site"))
+
     def test(self) -> Callable[[Standing], bool]:
-        """Whether an incident that stands so is asked for; InvalidError if a code cannot be one."""
-        site = None if self.site is None else site_id(require_code(self.site, "site"))
+        """Whether an incident of the site that stands so is asked for; InvalidError if a code cannot be one."""
         township = None if self.township is None else require_code(self.township, "township")
         states = None if self.states is None else frozenset(self.states)
         categories = (
@@ -162,8 +165,7 @@ class IncidentChangeFilter:
 
         def matches(row: Standing) -> bool:
             return (
-                (site is None or row.site_id == site)
-                and (township is None or row.township == township)
+                (township is None or row.township == township)
                 and (states is None or row.state in states)
                 and (categories is None or row.category in categories)
                 and (self.urgency is None or row.urgency == self.urgency)
@@ -280,9 +282,10 @@ class Subscription:
     ) -> AsyncGenerator[IncidentChange, None]:
         person = info.context.allow("read.incidents")
         reader, scope = Reader.of(person), person.scope
-        matches = (filter or IncidentChangeFilter()).test()
+        given = filter or IncidentChangeFilter()
+        place, matches = given.place(), given.test()
 
-        def wants(change: Change) -> bool:
+        def test(change: Change) -> bool:
             before, after = change.before, _stands(change)
             return scope.covers(after.township, after.site_id) and (
                 matches(after) or (before is not None and matches(before))
@@ -298,28 +301,28 @@ class Subscription:
                 incident=IncidentNow.of(after, reader),
             )
 
-        return await _followed(info, INCIDENTS, wants, from_position, show)
+        return await _followed(info, Wants(INCIDENTS, place or scope.site_id, test), from_position, show)
 
     @strawberry.subscription(description="报警: each alarm, when it first trips.")
     async def alarm_raised(
         self, info: Info, site: SiteCode = None, from_position: FromPosition = None
     ) -> AsyncGenerator[AlarmRaised, None]:
-        wants = await _there(info, info.context.allow("read.alarms"), site)
-        return await _followed(info, {Alarm.Tripped.TOPIC}, wants, from_position, AlarmRaised.of)
+        wants = await _there(info, info.context.allow("read.alarms"), Alarm.Tripped.TOPIC, site)
+        return await _followed(info, wants, from_position, AlarmRaised.of)
 
     @strawberry.subscription(description="线索: each lead, when it is proposed.")
     async def lead_proposed(
         self, info: Info, site: SiteCode = None, from_position: FromPosition = None
     ) -> AsyncGenerator[LeadProposed, None]:
-        wants = await _there(info, info.context.allow("read.lead"), site)
-        return await _followed(info, {Lead.Proposed.TOPIC}, wants, from_position, LeadProposed.of)
+        wants = await _there(info, info.context.allow("read.lead"), Lead.Proposed.TOPIC, site)
+        return await _followed(info, wants, from_position, LeadProposed.of)
 
     @strawberry.subscription(description="通行: each pass through a gate.")
     async def gate_passed(
         self, info: Info, site: SiteCode = None, from_position: FromPosition = None
     ) -> AsyncGenerator[GatePassed, None]:
-        wants = await _there(info, info.context.allow("read.passes"), site)
-        return await _followed(info, {GatePass.Passed.TOPIC}, wants, from_position, GatePassed.of)
+        wants = await _there(info, info.context.allow("read.passes"), GatePass.Passed.TOPIC, site)
+        return await _followed(info, wants, from_position, GatePassed.of)
 
     @strawberry.subscription(
         description="办结率 of a period as it is now, and again whenever what was counted has changed, at most once a second."
@@ -348,20 +351,14 @@ class Subscription:
         return _until_expired(info, system.closure_feed.follow(question), show)
 
 
-async def _there(info: Info, person: Person, site: str | None) -> Wants:
-    """Whether something lies at `site`, or anywhere in the person's scope; ForbiddenError, NotFoundError of the site."""
-    at = None
+async def _there(info: Info, person: Person, topic: str, site: str | None) -> Wants:
+    """What happens at `site`, or anywhere in the person's scope; ForbiddenError, NotFoundError of the site."""
+    scope, at = person.scope, person.scope.site_id
     if site is not None:
         place = await info.context.site(site)
         policy.require_place(person, place)
         at = place.id
-    scope = person.scope
-
-    def wants(change: Change) -> bool:
-        event = change.entry.event
-        return at in (None, event.site_id) and scope.covers(event.township, event.site_id)
-
-    return wants
+    return Wants(frozenset({topic}), at, lambda change: scope.covers(change.township, change.site_id))
 
 
 def _stands(change: Change) -> Standing:
@@ -370,16 +367,12 @@ def _stands(change: Change) -> Standing:
 
 
 async def _followed(
-    info: Info,
-    topics: frozenset[str] | set[str],
-    wants: Wants,
-    from_position: Position | None,
-    show: Callable[[Change], S],
+    info: Info, wants: Wants, from_position: Position | None, show: Callable[[Change], S]
 ) -> AsyncGenerator[S, None]:
-    """The changes that `wants` says yes to, as `show` shows them. What cannot be followed is refused before anything is told."""
+    """The changes that are wanted, as `show` shows them. What cannot be followed is refused before anything is told."""
     feed = info.context.system.feed
     start = await feed.start(from_position)
-    return _until_expired(info, feed.follow(frozenset(topics), wants, start), show)
+    return _until_expired(info, feed.follow(wants, start), show)
 
 
 async def _until_expired(

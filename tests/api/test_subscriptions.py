@@ -18,6 +18,7 @@ from lives import a_lead
 from sockets import opened
 
 from api import closure_feed, feed
+from api.changes import INCIDENTS
 from api.http import application
 from api.serving import serving
 from domain.alarm import Alarm, Trigger
@@ -151,6 +152,62 @@ async def test_the_neighbours_are_told_nothing_of_it(listening, log, site):
         assert (await socket.next())["position"] > 0
     for socket in away:
         assert await socket.quiet()
+
+
+async def test_who_is_responsible_for_a_site_is_told_what_happens_there_and_nowhere_else(
+    listening, log, site
+):
+    other = await build_site(log, "qiaotou", "yuhai")
+    sockets = {}
+    for place in (site, other):
+        by = person(Role.SUPERVISOR, name=f"p-{place.code}", scope=Scope("yuhai", place.id))
+        for name in ("incidentChanged", "alarmRaised", "leadProposed", "gatePassed"):
+            sockets[place.code, name] = await listening(by, f"subscription {{ {name} {{ position }} }}")
+    elsewhere = person(Role.SUPERVISOR, name="p-both", scope=Scope("yuhai", other.id))
+    sockets["qiaotou", "asked"] = await listening(
+        elsewhere, CHANGED, filter={"site": "runjinyuan"}
+    )  # they may ask, and there is nothing for them
+    await append(log, [reported(1, site, NOW), a_pass(site, NOW, number=1)])
+    await append(log, _trip_and_hit(site), first_number=10)
+    for (code, _), socket in sockets.items():
+        if code == site.code:
+            assert (await socket.next())["position"] > 0
+        assert await socket.quiet()
+
+
+async def test_whoever_comes_when_all_have_left_is_told_how_it_stood_then(log, site, monkeypatch):
+    """What happened between is not known to the reader, which did not see that nobody was there."""
+    monkeypatch.setattr(feed, "POLL", 0.5)
+    everything = feed.Wants(INCIDENTS, None, lambda _change: True)
+    incident = reported(1, site, NOW)
+    async with feed.Feed(log, _Deaf()) as following:
+
+        async def follow():
+            changes = following.follow(everything, await following.start(None))
+            first = asyncio.create_task(anext(changes))
+            await asyncio.sleep(0)
+            assert len(following._followers) == 1
+            return changes, first
+
+        changes, first = await follow()
+        await append(log, [incident])
+        assert (await first).after.version == 1
+        await changes.aclose()
+        step(incident, NOW)
+        await append(log, [incident], first_number=1)
+        changes, first = await follow()
+        step(incident, NOW)
+        await append(log, [incident], first_number=2)
+        change = await first
+        assert (change.before.version, change.after.version) == (2, 3)
+        await changes.aclose()
+
+
+class _Deaf:
+    """Hears nothing: whoever waits looks again after a while."""
+
+    async def wait(self, _name, _beyond, timeout):  # noqa: ASYNC109  (a bound, not a deadline)
+        await asyncio.sleep(timeout)
 
 
 def _trip_and_hit(site):
