@@ -14,7 +14,8 @@ from domain.inquiry import Look
 from domain.model import event_classes
 from domain.people import Scope
 from domain.ports import Entry
-from projections.rows import Changes, Row, fold_rows, ids
+from projections.inside import inside
+from projections.rows import Changes, Row, fold_rows
 from projections.runner import Projection
 
 SQL: Any = aiosql.from_path(Path(__file__).with_suffix(".sql"), "asyncpg", mandatory_parameters=False)
@@ -42,8 +43,7 @@ _CHANGES: Changes = {Credential.Revoked: _ended, Credential.Expired: _ended}
 
 
 async def fold(connection: asyncpg.Connection, entries: Sequence[Entry]) -> None:
-    taken = [row async for row in SQL.take(connection, ids=ids(entries))]
-    await fold_rows(connection, entries, table="credentials", taken=taken, begin=_begin, changes=_CHANGES)
+    await fold_rows(connection, entries, table="credentials", take=SQL.take, begin=_begin, changes=_CHANGES)
 
 
 PROJECTION = Projection("credentials", 1, frozenset(event_classes(Credential)), fold, ("credentials",))
@@ -60,8 +60,7 @@ async def during(
     """At most `first` credentials that were good at some time of the `look`, beyond the row `after` (valid_from, credential_id)."""
     rows = SQL.during(
         connection,
-        scope_township=scope.township,
-        scope_site=scope.site_id,
+        **inside(scope),
         site_id=look.site_id,
         since=look.since,
         until=look.until,

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import strawberry
 
-from api.graphql.lists import Due, shown
+from api.graphql.lists import Due
+from api.graphql.shown import shown
 from api.graphql.sites import AtSite
 from api.graphql.types import Personal, Position
 from api.graphql.visitors import Visitor

@@ -20,7 +20,7 @@ from domain.inquiry import Inquiry, Look, Records, require_look
 from domain.looking import record_look
 from domain.observation import require_sha256
 from domain.personal import Personal, of_subject
-from domain.plates import read_plate
+from domain.plates import PlateKind, read_plate
 from domain.ports import EventLog
 from projections import credentials, evidence, gate_lineage, visitors
 
@@ -188,4 +188,5 @@ def _spellings(kind: Records, what: str) -> frozenset[str]:
     if kind is Records.IMAGES:
         raise InvalidError("nothing is searched for in images: their digests say of nobody who it is")
     plate = read_plate(what)
-    return frozenset({what.casefold()} | (set() if plate.flagged else {plate.text.casefold()}))
+    odd = plate.kind in {PlateKind.ODD, PlateKind.UNREADABLE}
+    return frozenset({what.casefold()} | (set() if odd else {plate.text.casefold()}))
