@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Any, Protocol, Self, TypeVar, cast
 from uuid import UUID
 
@@ -117,8 +118,13 @@ async def one(
 
 def shown(kind: type[T], row: Any, **others: Any) -> T:
     """`kind` made of the columns of `row` that are called as its fields; `others` are the fields that are not."""
-    wanted = [field.name for field in fields(cast("Any", kind)) if field.init and field.name not in others]
-    return kind(**{name: row[name] for name in wanted}, **others)
+    return kind(**{name: row[name] for name in _given(cast("Any", kind)) if name not in others}, **others)
+
+
+@cache
+def _given(kind: type) -> list[str]:
+    """The fields that are given when one is made."""
+    return [field.name for field in fields(cast("Any", kind)) if field.init]
 
 
 @strawberry.type(description="时限: what has to be done, and until when.")
