@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import graphene_django_graphiql_static
+import msgspec
 import strawberry
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -27,6 +28,7 @@ from strawberry.types.graphql import OperationType
 from api.errors import TypedErrors, problem
 from api.graphql.context import Context, context_getter
 from api.graphql.documents import by_name, read_documents
+from api.graphql.executor import Executor
 from api.graphql.guard import Guard
 from api.graphql.labels import describe
 from api.graphql.limits import BODY
@@ -65,6 +67,7 @@ schema = Schema(
     subscription=Subscription,
     extensions=[TypedErrors, Guard, Recorded],
     config=StrawberryConfig(scalar_map=SCALARS),
+    execution_context_class=Executor,
 )
 
 
@@ -161,6 +164,13 @@ class Router(GraphQLRouter[Context, None]):
             )
             given.extensions = by_name(given.extensions, whole.get("documentId"))
         return given
+
+    def encode_json(self, data: object) -> str | bytes:
+        """As UTF-8, five times as fast as `json`, which alone can write what UTF-8 cannot: a surrogate that a question was given."""
+        try:
+            return msgspec.json.encode(data)
+        except UnicodeEncodeError:
+            return super().encode_json(data)
 
     def decode_json(self, data: str | bytes) -> Any:
         try:

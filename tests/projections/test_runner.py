@@ -447,7 +447,9 @@ async def test_a_worker_that_is_killed_is_followed_by_another_and_every_event_co
     )
     async with AsyncExitStack() as stack:
         leading = await stack.enter_async_context(process(*command, "--projections"))
-        await until(lambda: _leads(superuser), 30)  # not just any lock: a process that starts migrates under one
+        await until(
+            lambda: _leads(superuser), 30
+        )  # not just any lock: a process that starts migrates under one
         for part in range(4):
             standing_by = await stack.enter_async_context(process(*command, "--projections"))
             await append_requests(log, requests[len(requests) * part // 4 : len(requests) * (part + 1) // 4])
