@@ -1,18 +1,19 @@
 """Alarms: what calls for somebody and how much it matters, and what became of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
 import strawberry
 
-from api.graphql.context import Info
+from api.graphql.context import Context, Info
 from api.graphql.devices import Device
 from api.graphql.history import Logged
 from api.graphql.lists import Due, Place, code_of, one, page, read_time, site_of, time_of
 from api.graphql.shown import shown
 from api.graphql.sites import AtSite
+from api.graphql.together import together
 from api.graphql.types import After, AfterPosition, Connection, First, Position
 from domain.alarm import AlarmState, FalseCause, Trigger
 from projections import alarms, devices
@@ -38,6 +39,13 @@ _COLUMNS: Mapping[str, Callable[[str], Any]] = {
     "alarm_id": UUID,
 }
 PLACES: Mapping[AlarmOrder, Place] = {order: Place(f"alarms:{order}", _COLUMNS) for order in AlarmOrder}
+
+
+async def _devices(context: Context, rows: "Sequence[Alarm]") -> list[Device | None]:
+    context.allow("read.devices")
+    places = [(row.site_id, row.sensor) for row in rows]
+    found = await context.found(devices.placed, places)
+    return [Device.of(found[place]) if place in found else None for place in places]
 
 
 @strawberry.type(description="报警: a sensor tripped, or a camera saw something.")
@@ -76,11 +84,9 @@ class Alarm(AtSite):
     version: int = strawberry.field(description="Pass it as `expectedVersion` to change what you have seen.")
     position: Position = strawberry.field(description="The log position of its latest event.")
 
-    @strawberry.field(description="设备: the device that tripped; null if it was never registered.")
-    async def device(self, info: Info) -> Device | None:
-        info.context.allow("read.devices")
-        row = await info.context.found(devices.placed, (self.site_id, self.sensor))
-        return None if row is None else Device.of(row)
+    device: Device | None = together(
+        _devices, description="设备: the device that tripped; null if it was never registered."
+    )
 
     @classmethod
     def of(cls, row: Any) -> Self:

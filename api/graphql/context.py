@@ -1,7 +1,7 @@
 """What a resolver is given: the system, the person asking, and how to wait for a projection."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hashable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hashable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from strawberry.types import Info as StrawberryInfo
 from adapters.database import LOST
 from api.audit.record import Recorder, Why, is_audited
 from api.bootstrap import System
-from api.graphql.loaders import Loaders
+from api.graphql.loaders import Loaders, joined
 from api.identity import asking, believed
 from domain import policy
 from domain.commands import Order
@@ -122,21 +122,19 @@ class Context(BaseContext):
                 f"the read models cannot be read: the database does not answer ({error})"
             ) from error
 
-    async def found(self, fetch: Fetch[K, V], key: K) -> V | None:
-        """What `fetch` (a function of a module: it is the name of the batch) finds for `key` inside the scope of the person asking.
+    async def found(self, fetch: Fetch[K, V], keys: Iterable[K]) -> Mapping[K, V]:
+        """What `fetch` (a function of a module: it is the name of the batch) finds for `keys` inside the scope of the person asking.
 
-        Whoever asks at the same moment, such as the other rows of a list, is answered by the same statement.
+        Whoever asks at the same moment, such as another list, is answered by the same statement: there may be more than was asked for.
         """
         if fetch not in self._loaders:
-            load = partial(self._fetch, fetch)
-            self._loaders[fetch] = DataLoader(load, cache=False)  # a socket's context lives long
-        found: V | None = await self._loaders[fetch].load(key)
+            self._loaders[fetch] = joined(partial(self._fetch, fetch))
+        found: Mapping[K, V] = await self._loaders[fetch].load(keys)
         return found
 
-    async def _fetch(self, fetch: Fetch[K, V], keys: list[K]) -> list[V | None]:
+    async def _fetch(self, fetch: Fetch[K, V], keys: list[K]) -> Mapping[K, V]:
         async with self.reading() as connection:
-            found = await fetch(connection, self.person.scope, list(dict.fromkeys(keys)))
-        return [found.get(key) for key in keys]
+            return await fetch(connection, self.person.scope, keys)
 
     async def caught_up(self, projection: str, after_position: int | None) -> None:
         """Wait until `projection` has folded position `after_position`; UnavailableError after a bounded time."""

@@ -11,7 +11,8 @@ from api.graphql.context import Info
 from api.graphql.history import Logged, replayed
 from api.graphql.lists import Due, Place, code_of, one, page, read_time, site_of, time_of
 from api.graphql.shown import shown
-from api.graphql.sites import Site, site_by_id
+from api.graphql.sites import Site, sites_of
+from api.graphql.together import together
 from api.graphql.types import After, AfterPosition, Connection, First, Personal, Position
 from domain import dispute as domain
 from domain.dispute import AgreementForm, DisputeState, Route
@@ -69,9 +70,9 @@ class Dispute:
     version: int = strawberry.field(description="Pass it as `expectedVersion` to change what you have seen.")
     position: Position = strawberry.field(description="The log position of its latest event.")
 
-    @strawberry.field(description="小区: the site where it is; null if it is a township's.")
-    async def site(self, info: Info) -> Site | None:
-        return None if self.site_id is None else await site_by_id(info, self.site_id)
+    site: Site | None = together(
+        sites_of, description="小区: the site where it is; null if it is a township's."
+    )
 
     @classmethod
     def of(cls, row: Any) -> Self:

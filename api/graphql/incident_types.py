@@ -1,107 +1,28 @@
-"""What is shown of an incident. Whatever is read beside its row is read for a whole list at once (`loaders.py`)."""
+"""What is shown of an incident. Whatever is read beside its row is read for a whole list at once (`together.py`)."""
 
+from dataclasses import fields
 from datetime import datetime
-from typing import Any, Self
+from operator import attrgetter
+from typing import Any, Self, cast
 from uuid import UUID
 
 import strawberry
 
+from api.graphql import incident_history as history
 from api.graphql.context import Info
 from api.graphql.details import Details
-from api.graphql.sites import Site, site_by_id
+from api.graphql.incident_history import Deadline, Evidence, TimelineEntry
+from api.graphql.sites import Site, sites_of
+from api.graphql.together import together
 from api.graphql.types import Personal, Position
-from domain import incident_events as events
-from domain.deadlines import Clock, Limits, Timed, Urgency
-from domain.errors import ForbiddenError, InvalidError
+from domain.deadlines import Urgency
+from domain.errors import ForbiddenError
 from domain.incident import IncidentState, Leg, Source
 from domain.mechanisms import JointMechanism
-from domain.ports import Entry
 from domain.reading import Shown
 from projections.standing import Standing
-from projections.timeline import Moment, moment, timeline
 
 strawberry.enum(Leg, description="How far a unit is with its part.")
-strawberry.enum(Clock, description="What passes: every hour 自然时, or office hours of working days 工作时.")
-
-
-@strawberry.type(description="One event in the history of an incident, as it stands in the log.")
-class TimelineEntry:
-    position: Position = strawberry.field(description="Its place in the log.")
-    version: int = strawberry.field(description="The version of the incident after it.")
-    topic: str = strawberry.field(description="What it is called in the log, such as `incident.dispatched`.")
-    label_zh: str = strawberry.field(description="What it is called in Chinese.")
-    label_en: str = strawberry.field(description="What it is called in English.")
-    actor: str = strawberry.field(description="The person or device behind it.")
-    occurred_at: datetime = strawberry.field(description="When it happened.")
-    recorded_at: datetime = strawberry.field(description="When it was written to the log.")
-    state: IncidentState = strawberry.field(description="Where the incident stood after it.")
-    unit: str | None = strawberry.field(description="The unit that it is about, if it is about one.")
-    said: str | None = strawberry.field(
-        description="What was said with it, in the words of whoever took it; null if nothing was, or if it is confidential 保密 "
-        "and you may not see it."
-    )
-
-    @classmethod
-    def of(cls, moment: Moment, *, withheld: bool) -> Self:
-        """The step, as it is shown; `withheld`: without what was said."""
-        return cls(
-            position=Position(moment.position),
-            version=moment.version,
-            topic=moment.topic,
-            label_zh=moment.label_zh,
-            label_en=moment.label_en,
-            actor=moment.actor,
-            occurred_at=moment.at,
-            recorded_at=moment.recorded_at,
-            state=IncidentState(moment.state),
-            unit=moment.unit,
-            said=None if withheld else moment.said,
-        )
-
-
-@strawberry.type(
-    description="取证: a picture or a document that was attached; its bytes are kept by their digest."
-)
-class Evidence:
-    sha256: str = strawberry.field(description="The SHA-256 of its bytes, in hexadecimal.")
-    media_type: str | None = strawberry.field(
-        description="Such as image/jpeg; null of the photo of a closing on the spot 自行处置."
-    )
-    note: str = strawberry.field(description="What was said with it.")
-    by: str = strawberry.field(description="Who attached it.")
-    at: datetime = strawberry.field(description="When.")
-
-
-def evidence_of(entries: list[Entry]) -> list[Evidence]:
-    """All evidence in the history of an incident, oldest first."""
-    said = [entry.event for entry in entries]
-    return [
-        Evidence(sha256=sha256, media_type=media_type, note=event.note, by=event.actor, at=event.timestamp)
-        for event in said
-        for sha256, media_type in _files(event)
-    ]
-
-
-def _files(event: events.Event) -> list[tuple[str, str | None]]:
-    """What was attached with the event: digest and media type."""
-    match event:
-        case events.EvidenceAttached():
-            return [(event.sha256, event.media_type)]
-        case events.ClosedOnTheSpot():
-            return [(event.photo_sha256, None)]
-        case _:
-            return []
-
-
-@strawberry.type(description="时限: until when something has to be done.")
-class Deadline:
-    name: str = strawberry.field(description="The step, and after a colon the unit: `handle:water`.")
-    due_at: datetime = strawberry.field(description="Until when.")
-    missed: bool = strawberry.field(description="超期: it has passed, and what was due is not done.")
-    rule: str = strawberry.field(description="By which version of which rule it was set.")
-    clock: Clock | None = strawberry.field(
-        description="What passes until then; null where somebody set the time itself, or by limits that are no more in force."
-    )
 
 
 @strawberry.type(description="A unit that takes part.")
@@ -158,9 +79,24 @@ class Incident:
     position: Position = strawberry.field(description="The log position of its latest event.")
     row: strawberry.Private[Standing]
 
-    @strawberry.field(description="The site where it is; null until its read model knows it.")
-    async def site(self, info: Info) -> Site | None:
-        return await site_by_id(info, self.site_id)
+    site: Site | None = together(
+        sites_of, description="The site where it is; null until its read model knows it."
+    )
+    deadlines: list[Deadline] = together(
+        history.deadlines, description="What has to be done until when, the earliest first."
+    )
+    timeline: list[TimelineEntry] = together(
+        history.timelines, description="Every event of its history, oldest first."
+    )
+    last_event: TimelineEntry = together(history.last_events, description="Its latest event.")
+    evidence: list[Evidence] | None = together(
+        history.evidence,
+        description="取证: pictures and documents, oldest first; null if it is confidential 保密 and you may not see them.",
+    )
+    duplicates: list[UUID] = together(
+        history.duplicates, description="并案: the incidents that were merged into this one."
+    )
+    dispute_ids: list[UUID] = together(history.dispute_ids, description="转矛盾纠纷: the disputes behind it.")
 
     @strawberry.field(description="The units that take part, the lead unit first.")
     def units(self) -> list[Part]:
@@ -169,66 +105,12 @@ class Incident:
         ]
         return sorted(parts, key=lambda part: (not part.lead, part.unit))
 
-    @strawberry.field(description="What has to be done until when, the earliest first.")
-    async def deadlines(self, info: Info) -> list[Deadline]:
-        entries = await self._entries(info)
-        rules = {
-            one.name: one.rule
-            for entry in entries
-            if isinstance(entry.event, Timed)
-            for one in entry.event.deadlines
-        }
-        dues = sorted(self.row.dues.items(), key=lambda item: (item[1], item[0]))
-        return [
-            Deadline(
-                name=name,
-                due_at=due,
-                missed=name in self.row.missed,
-                rule=rules[name],
-                clock=self._clock(info.context.system.limits, name, rules[name]),
-            )
-            for name, due in dues
-        ]
-
-    @strawberry.field(description="Every event of its history, oldest first.")
-    async def timeline(self, info: Info) -> list[TimelineEntry]:
-        moments = timeline(await self._entries(info))
-        return [TimelineEntry.of(moment, withheld=self._withheld) for moment in moments]
-
-    @strawberry.field(description="Its latest event.")
-    async def last_event(self, info: Info) -> TimelineEntry:
-        last = await info.context.loaders.events.load((self.id, self.version))
-        assert last is not None, "the read model has folded it"
-        return TimelineEntry.of(moment(last, self.state), withheld=self._withheld)
-
-    @strawberry.field(
-        description="取证: pictures and documents, oldest first; null if it is confidential 保密 and you may not see them."
-    )
-    async def evidence(self, info: Info) -> list[Evidence] | None:
-        return None if self._withheld else evidence_of(await self._entries(info))
-
-    @strawberry.field(description="并案: the incidents that were merged into this one.")
-    async def duplicates(self, info: Info) -> list[UUID]:
-        found: dict[UUID, None] = {}
-        for entry in await self._entries(info):
-            match entry.event:
-                case events.DuplicateAdded(duplicate=other):
-                    found[other] = None
-                case events.DuplicateRemoved(duplicate=other):
-                    del found[other]
-        return list(found)
-
-    @strawberry.field(description="转矛盾纠纷: the disputes behind it.")
-    async def dispute_ids(self, info: Info) -> list[UUID]:
-        opened = [entry.event for entry in await self._entries(info)]
-        return [event.dispute_id for event in opened if isinstance(event, events.DisputeOpened)]
-
     @strawberry.field(
         description="Who reported it and how to reach them, read from the log; null if they did not say."
     )
     async def reporter(self, info: Info) -> Personal | None:
         info.context.allow("read.reporter")
-        if self._withheld:
+        if self.withheld:
             raise ForbiddenError(
                 f"incident {self.id} is confidential: who reported it is shown to the units that take part, and to whom read.confidential is allowed"
             )
@@ -236,26 +118,9 @@ class Incident:
         return Personal.maybe(await info.context.loaders.reporters.load(self.id))
 
     @property
-    def _withheld(self) -> bool:
+    def withheld(self) -> bool:
         """Whether what is said in it is not for whoever asks: the read model then left out the description."""
         return self.description is None
-
-    async def _entries(self, info: Info) -> list[Entry]:
-        """Its history, as far as what is shown of it."""
-        return (await info.context.loaders.histories.load(self.id))[: self.version]
-
-    def _clock(self, limits: Limits, name: str, rule: str) -> Clock | None:
-        if rule != limits.rule:
-            return None
-        step = name.partition(":")[0]
-        try:
-            return limits.limit(
-                step, category=self.category, urgency=self.urgency, township=self.township
-            ).clock
-        except (
-            InvalidError
-        ):  # the same version with other limits: somebody changed the file and not the version
-            return None
 
     @strawberry.field(
         description="补充信息: what was said with the report beside its description; null if nothing was, or if it is confidential 保密 "
@@ -267,12 +132,28 @@ class Incident:
     @classmethod
     def of(cls, row: Standing) -> Self:
         """A row of the read model."""
-        named = {
-            name: getattr(row, name) for name in cls.__annotations__ if name not in {"id", "row", *_ENUMS}
-        }
-        enums = {name: kind(getattr(row, name)) for name, kind in _ENUMS.items()}
-        mechanism = row.mechanism and JointMechanism(row.mechanism)
-        return cls(**named | enums | {"id": row.incident_id, "mechanism": mechanism, "row": row})
+        named = dict(zip(_SAME, _same(row), strict=True))
+        return cls(
+            **named,
+            id=row.incident_id,
+            source=_SOURCES[row.source],
+            state=_STATES[row.state],
+            urgency=_URGENCIES[row.urgency],
+            mechanism=JointMechanism(row.mechanism) if row.mechanism else None,
+            row=row,
+        )
 
 
-_ENUMS: dict[str, type[Any]] = {"source": Source, "state": IncidentState, "urgency": Urgency}
+# An enum is called in ten times as long as it is looked up.
+_SOURCES = {one.value: one for one in Source}
+_STATES = {one.value: one for one in IncidentState}
+_URGENCIES = {one.value: one for one in Urgency}
+_SAME = [
+    field.name
+    for field in fields(cast("Any", Incident))
+    if field.init
+    and field.name in Standing.__struct_fields__
+    and field.name not in {"source", "state", "urgency", "mechanism"}
+]
+"""Fields that are columns of the row as they are."""
+_same = attrgetter(*_SAME)

@@ -1,13 +1,15 @@
 """Open work 待办: what each unit, and the centre, has to do now."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Self
 from uuid import UUID
 
 import strawberry
 
-from api.graphql.context import Info
+from api.graphql.context import Context, Info
 from api.graphql.incident_types import Incident
+from api.graphql.together import together
 from api.graphql.types import After, AfterPosition, Connection, First, cursor, page_size, parts_of
 from domain.lifecycle import require_aware
 from domain.observation import require_code
@@ -15,6 +17,11 @@ from projections import work
 from projections.work import Duty, Load, Task
 
 strawberry.enum(Duty, description="What is to be done.")
+
+
+async def _incidents(context: Context, rows: "Sequence[OpenWork]") -> list[Incident | None]:
+    found = await context.loaders.incidents.load([row.incident_id for row in rows])
+    return [Incident.of(found[row.incident_id]) if row.incident_id in found else None for row in rows]
 
 
 @strawberry.type(description="待办: something that has to be done now about an incident.")
@@ -25,10 +32,7 @@ class OpenWork:
     due_at: datetime | None = strawberry.field(description="Until when; null if no limit is set for it.")
     incident_id: UUID = strawberry.field(description="The incident.")
 
-    @strawberry.field(description="The incident, as it stands now.")
-    async def incident(self, info: Info) -> Incident | None:
-        row = await info.context.loaders.incidents.load(self.incident_id)
-        return None if row is None else Incident.of(row)
+    incident: Incident | None = together(_incidents, description="The incident, as it stands now.")
 
     @classmethod
     def of(cls, task: Task) -> Self:

@@ -11,7 +11,8 @@ import strawberry
 from api.graphql.context import Info
 from api.graphql.lists import Place, page, read_position, site_of
 from api.graphql.shown import shown
-from api.graphql.sites import Site, site_by_id
+from api.graphql.sites import Site, sites_of
+from api.graphql.together import together
 from api.graphql.types import After, AfterPosition, Connection, First, Period, Position
 from domain.inquiry import Records
 from domain.lifecycle import require_text
@@ -93,9 +94,7 @@ class Read:
         description="How many records were shown; null if that was not known."
     )
 
-    @strawberry.field(description="小区: the site, if it was of one.")
-    async def site(self, info: Info) -> Site | None:
-        return None if self.site_id is None else await site_by_id(info, self.site_id)
+    site: Site | None = together(sites_of, description="小区: the site, if it was of one.")
 
     @classmethod
     def of(cls, row: Any) -> Self:

@@ -147,7 +147,8 @@ def _pass(entries: Sequence[Entry]) -> PassRecord:
         passed_at=passed.timestamp,
         frame_sha256=passed.frame_sha256,
         position=Position(entries[0].position),
-        **_personal(entries, ("value", "credential_id")),
+        value=Personal.maybe(passed.value),
+        credential_id=Personal.maybe(passed.credential_id),
     )
 
 

@@ -34,9 +34,10 @@ from api.errors import TypedErrors, problem, typed
 from api.graphql import guard
 from api.graphql.context import Context, context_getter
 from api.graphql.documents import by_name, read_documents
+from api.graphql.executor import Executor
 from api.graphql.labels import describe
 from api.graphql.mutations import Mutation
-from api.graphql.post import Post
+from api.graphql.post import Post, encoded
 from api.graphql.queries import Query
 from api.graphql.recorded import record_answer
 from api.graphql.socket import INIT_WITHIN, Runner, Socket
@@ -149,6 +150,7 @@ schema = Schema(
     subscription=Subscription,
     extensions=[TypedErrors, guard.Guard],
     config=StrawberryConfig(name_converter=_Names(), scalar_map=SCALARS),
+    execution_context_class=Executor,
 )
 
 
@@ -181,6 +183,9 @@ class Router(GraphQLRouter[Context, None]):
         if isinstance(given, GraphQLRequestData) and given.query is None:
             given.extensions = by_name(given.extensions, request.query_params.get("documentId"))
         return given
+
+    def encode_json(self, data: object) -> bytes:
+        return encoded(data)
 
     def decode_json(self, data: str | bytes) -> Any:
         try:

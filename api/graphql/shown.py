@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields
+from functools import cache
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
@@ -23,5 +24,10 @@ def copied(kind: type[T], it: object, **others: Any) -> T:
 
 
 def _made(kind: type[T], value: Callable[[str], Any], others: dict[str, Any]) -> T:
-    wanted = [field.name for field in fields(cast("Any", kind)) if field.init and field.name not in others]
-    return kind(**{name: value(name) for name in wanted}, **others)
+    return kind(**{name: value(name) for name in _given(cast("Any", kind)) if name not in others}, **others)
+
+
+@cache
+def _given(kind: Any) -> list[str]:
+    """The fields that are given when one is made."""
+    return [field.name for field in fields(kind) if field.init]

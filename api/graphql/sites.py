@@ -1,5 +1,6 @@
 """Sites of the programme: how far each has come, its gates, measures and households."""
 
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Self
 from uuid import UUID
@@ -7,9 +8,10 @@ from uuid import UUID
 import asyncpg
 import strawberry
 
-from api.graphql.context import Info
+from api.graphql.context import Context, Info
 from api.graphql.lists import Place, code_of, one, page, read_code
 from api.graphql.shown import shown
+from api.graphql.together import together
 from api.graphql.types import After, AfterPosition, Connection, DeviceHealth, First, Position
 from domain.credentials import CredentialKind
 from domain.observation import require_code
@@ -54,6 +56,27 @@ async def _health(
     return await devices.health_by_site(connection, scope)
 
 
+async def _gates(context: Context, rows: "Sequence[Site]") -> list[list[SiteGate]]:
+    found = await context.found(sites.gates, [row.id for row in rows])
+    return [[shown(SiteGate, gate) for gate in found.get(row.id, ())] for row in rows]
+
+
+async def _measures(context: Context, rows: "Sequence[Site]") -> list[list[InstalledMeasure]]:
+    found = await context.found(sites.installed, [row.id for row in rows])
+    return [[shown(InstalledMeasure, one) for one in found.get(row.id, ())] for row in rows]
+
+
+async def _counts(context: Context, rows: "Sequence[Site]") -> list[list[HouseholdCount]]:
+    found = await context.found(sites.counts, [row.id for row in rows])
+    return [[shown(HouseholdCount, count) for count in found.get(row.id, ())] for row in rows]
+
+
+async def _devices(context: Context, rows: "Sequence[Site]") -> list[DeviceHealth | None]:
+    context.allow("read.devices")
+    found = await context.found(_health, [row.id for row in rows])
+    return [DeviceHealth.of(found[row.id]) if row.id in found else None for row in rows]
+
+
 @strawberry.type(description="小区/社区/村居: a site of the programme 平安小区.")
 class Site:
     id: UUID = strawberry.field(description="It follows from the code.")
@@ -74,24 +97,16 @@ class Site:
     version: int = strawberry.field(description="Pass it as `expectedVersion` to change what you have seen.")
     position: Position = strawberry.field(description="The log position of its latest event.")
 
-    @strawberry.field(description="出入口: its gates, by code.")
-    async def gates(self, info: Info) -> list[SiteGate]:
-        return [shown(SiteGate, row) for row in await info.context.found(sites.gates, self.id) or ()]
-
-    @strawberry.field(description="技防设施: what is installed, and where.")
-    async def measures(self, info: Info) -> list[InstalledMeasure]:
-        rows = await info.context.found(sites.installed, self.id) or ()
-        return [shown(InstalledMeasure, row) for row in rows]
-
-    @strawberry.field(description="户数: every count there was, by the day from which it is so.")
-    async def household_counts(self, info: Info) -> list[HouseholdCount]:
-        return [shown(HouseholdCount, row) for row in await info.context.found(sites.counts, self.id) or ()]
-
-    @strawberry.field(description="设备: how many of its devices are well; null if it has none.")
-    async def devices(self, info: Info) -> DeviceHealth | None:
-        info.context.allow("read.devices")
-        health = await info.context.found(_health, self.id)
-        return None if health is None else DeviceHealth.of(health)
+    gates: list[SiteGate] = together(_gates, description="出入口: its gates, by code.")
+    measures: list[InstalledMeasure] = together(
+        _measures, description="技防设施: what is installed, and where."
+    )
+    household_counts: list[HouseholdCount] = together(
+        _counts, description="户数: every count there was, by the day from which it is so."
+    )
+    devices: DeviceHealth | None = together(
+        _devices, description="设备: how many of its devices are well; null if it has none."
+    )
 
     @classmethod
     def of(cls, row: Any) -> Self:
@@ -99,22 +114,23 @@ class Site:
         return shown(cls, row, id=row["site_id"])
 
 
+async def sites_of(context: Context, rows: Iterable[Any]) -> list[Site | None]:
+    """The site of each row, by its `site_id`; None if it has none, or none that the person asking may see."""
+    places = [row.site_id for row in rows]
+    wanted = [place for place in places if place is not None]
+    if not wanted:
+        return [None for _ in places]
+    context.allow("read.sites")
+    found = {place: Site.of(row) for place, row in (await context.found(sites.some, wanted)).items()}
+    return [found.get(place) for place in places]
+
+
 @strawberry.type
 class AtSite:
     """What lies at a site."""
 
     site_id: UUID = strawberry.field(description="小区: the id of the site.")
-
-    @strawberry.field(description="小区: the site where it is.")
-    async def site(self, info: Info) -> Site | None:
-        return await site_by_id(info, self.site_id)
-
-
-async def site_by_id(info: Info, id: UUID) -> Site | None:
-    """The site, read together with those of the other rows; None if there is none that the person asking may see."""
-    info.context.allow("read.sites")
-    row = await info.context.found(sites.some, id)
-    return None if row is None else Site.of(row)
+    site: Site | None = together(sites_of, description="小区: the site where it is.")
 
 
 @strawberry.type
