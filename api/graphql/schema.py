@@ -166,9 +166,9 @@ class Router(GraphQLRouter[Context, None]):
         return given
 
     def encode_json(self, data: object) -> str | bytes:
-        """As UTF-8, five times as fast as `json`, which alone can write what UTF-8 cannot: a surrogate that a question was given."""
+        """As text: bytes would be binary frames of a socket. `json` alone can write what UTF-8 cannot: surrogates that a question has."""
         try:
-            return msgspec.json.encode(data)
+            return msgspec.json.encode(data).decode()
         except UnicodeEncodeError:
             return super().encode_json(data)
 
