@@ -184,8 +184,9 @@ class Router(GraphQLRouter[Context, None]):
             given.extensions = by_name(given.extensions, request.query_params.get("documentId"))
         return given
 
-    def encode_json(self, data: object) -> bytes:
-        return encoded(data)
+    def encode_json(self, data: object) -> str:
+        """As text: bytes would be binary frames of a socket."""
+        return encoded(data).decode()
 
     def decode_json(self, data: str | bytes) -> Any:
         try:
