@@ -93,7 +93,8 @@ def create_pool(
 async def _keep(_connection: asyncpg.Connection) -> None:
     """Nothing is asked of the server when a connection is given back, or each question would be two.
 
-    What is set is set inside of a transaction, which asyncpg ends; and who takes a lock for a session gives it back, or ends the session.
+    What is set is set inside of a transaction, which asyncpg has ended when it calls this; and who takes a lock for a session gives it
+    back, or ends the session.
     """
 
 

@@ -6,6 +6,7 @@ ASGI: sockets and streams pass through as they are.
 
 import re
 from base64 import b64encode
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from hashlib import sha256
 
@@ -30,7 +31,11 @@ TOLD = (
 """What an answer says in its headers, beside what a page from elsewhere may always read."""
 _STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
 _SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
-_NOTHING = "default-src 'none'; frame-ancestors 'none'"
+_ALWAYS = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
 
 
 def protect(app: FastAPI, settings: Settings) -> None:
@@ -61,9 +66,9 @@ class SecurityHeaders:
         async def guarded(message: Message) -> None:
             nonlocal page
             if message["type"] in _STARTS:
-                headers = MutableHeaders(scope=message)
-                _add(headers, scope)
-                if headers.get("content-type", "").startswith("text/html"):
+                given = dict(message["headers"])
+                message["headers"] = [*message["headers"], *_added(given, scope)]
+                if given.get(b"content-type", b"").startswith(b"text/html"):
                     page = message
                     return
             elif page is not None:
@@ -75,14 +80,13 @@ class SecurityHeaders:
         await self.app(scope, receive, guarded)
 
 
-def _add(headers: MutableHeaders, scope: Scope) -> None:
-    headers["Content-Security-Policy"] = _NOTHING
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer"
-    if not scope["path"].startswith(ASSETS):
-        headers.setdefault("Cache-Control", "no-store")
+def _added(given: Mapping[bytes, bytes], scope: Scope) -> Iterator[tuple[bytes, bytes]]:
+    """What an answer that has `given` lacks."""
+    yield from _ALWAYS
+    if b"cache-control" not in given and not scope["path"].startswith(ASSETS):
+        yield b"cache-control", b"no-store"
     if scope["scheme"] in {"https", "wss"}:
-        headers["Strict-Transport-Security"] = "max-age=31536000"
+        yield b"strict-transport-security", b"max-age=31536000"
 
 
 @lru_cache(maxsize=32)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -96,7 +95,8 @@ class RateLimit:
 
         async def telling(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(headers)
+                raw = [(key.lower().encode(), value.encode()) for key, value in headers.items()]
+                message["headers"] = [*message["headers"], *raw]
             await send(message)
 
         await self.app(scope, receive, telling)

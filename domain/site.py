@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import Aggregate
@@ -78,6 +79,7 @@ COUNTS = range(1, 1_000_000)
 """How many households or buildings a site can have."""
 
 
+@lru_cache(1024)
 def site_id(code: str) -> UUID:
     """The id of the site with this code."""
     return uuid5(NAMESPACE, f"site:{code}")

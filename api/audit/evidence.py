@@ -85,7 +85,6 @@ async def get(
         "Content-Length": str(path.stat().st_size),
         "Content-Disposition": f'attachment; filename="{sha256}"',
         "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",  # the media type is what somebody said that it is
     }
     media_type = said if said.startswith(_SHOWN_AS_IT_IS) else "application/octet-stream"
     return StreamingResponse(content(path), headers=headers, media_type=media_type)

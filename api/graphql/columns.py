@@ -44,6 +44,9 @@ Values = list[Any]
 Step = Callable[[Any, Values], Coroutine[Any, Any, Values]]
 """Is given the context and the values of all rows; gives as many, in the same order."""
 
+Single = Callable[[Any], Any]
+"""Is given one row, or one value."""
+
 _ATOMS = frozenset({str, int, float, bool, UUID, datetime, date, time})
 """Types of which a value is nothing but a value: no error, nothing to wait for."""
 _AS_IT_IS: dict[GraphQLScalarType, type] = {GraphQLString: str, GraphQLBoolean: bool}
@@ -56,10 +59,14 @@ class Unusual(Exception):  # noqa: N818 - it is no error: the library can tell
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """complete: from the rows to the values in the answer; waits: whether anything is asked for, so that it has to be awaited."""
+    """complete: from the rows to the values in the answer; waits: whether anything is asked for, so that it has to be awaited.
+
+    alone: the same for one row, where a field is a leaf: an object that is no row of a list has no others to share the work with.
+    """
 
     complete: Step
     waits: bool
+    alone: Single | None = None
 
 
 def column(executor: Executor[Any], parent: GraphQLObjectType, details: FieldDetailsList) -> Column | None:
@@ -79,7 +86,11 @@ def column(executor: Executor[Any], parent: GraphQLObjectType, details: FieldDet
     async def complete(context: Any, rows: Values) -> Values:
         return await completed(context, await read(context, rows))
 
-    return Column(complete, source.waits or below.waits)
+    return Column(complete, source.waits or below.waits, _after(source.alone, below.alone))
+
+
+def _after(read: Single | None, completed: Single | None) -> Single | None:
+    return None if read is None or completed is None else lambda row: completed(read(row))
 
 
 def _is_special(details: Any) -> bool:
@@ -99,7 +110,7 @@ def _source(parent: GraphQLObjectType, field: GraphQLField) -> Column | None:
     if (many := known.metadata.get(MANY)) is not None:
         return Column(_together(many), waits=True)
     read = attrgetter(known.python_name) if known.base_resolver is None else _of_itself(known.base_resolver)
-    return None if read is None else Column(_each(lambda rows: list(map(read, rows))), waits=False)
+    return None if read is None else Column(_each(lambda rows: list(map(read, rows))), False, read)
 
 
 def _of_itself(resolver: StrawberryResolver[Any]) -> Callable[[Any], Any] | None:
@@ -132,7 +143,7 @@ def _completion(executor: Executor[Any], kind: GraphQLOutputType, details: Field
     if isinstance(nullable, GraphQLList):
         below = _completion(executor, nullable.of_type, details)
     elif is_leaf_type(nullable):
-        below = Column(_each(_leaves(nullable)), waits=False)
+        below = Column(_each(_leaves(nullable)), False, _leaf(nullable, required=required))
     elif isinstance(nullable, GraphQLObjectType) and nullable.is_type_of is None:
         below = _objects(executor, nullable, details)
     else:
@@ -140,7 +151,8 @@ def _completion(executor: Executor[Any], kind: GraphQLOutputType, details: Field
     if below is None:
         return None
     inner = _lists(below.complete) if isinstance(nullable, GraphQLList) else below.complete
-    return Column(_present(inner, required=required), below.waits)
+    alone = None if isinstance(nullable, GraphQLList) else below.alone
+    return Column(_present(inner, required=required), below.waits, alone)
 
 
 def _present(inner: Step, *, required: bool) -> Step:
@@ -187,6 +199,26 @@ def _leaves(kind: GraphQLLeafType) -> Callable[[Values], Values]:
         else:
             raise Unusual
         if not _ATOMS.issuperset(map(type, done)):
+            raise Unusual
+        return done
+
+    return complete
+
+
+@cache
+def _leaf(kind: GraphQLLeafType, *, required: bool) -> Single:
+    """One value, as the library coerces it."""
+    coerce = kind.coerce_output_value
+    as_it_is = _AS_IT_IS.get(kind) if isinstance(kind, GraphQLScalarType) else None
+
+    def complete(value: Any) -> Any:
+        of = type(value)
+        if of is as_it_is or (value is None and not required):
+            return value
+        if of not in _ATOMS and not issubclass(of, Enum):
+            raise Unusual
+        done = coerce(value)
+        if type(done) not in _ATOMS:
             raise Unusual
         return done
 

@@ -94,6 +94,8 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         if found.waits:
             return self._awaited(found, parent_type, source, field_details_list, path, position_context)
         try:
+            if found.alone is not None:
+                return found.alone(source)
             return at_once(found.complete(self.context_value, [source]))[0]
         except Exception:  # noqa: BLE001 - whatever it is, the library meets it again, and says it at the right place
             self._usual = False

@@ -179,7 +179,8 @@ $$;
 create view at_position.gate_held as select * from at_position.gate_held_then();
 
 -- An hour of which all was known then is as it is. One that was being counted is counted again: what a gate decided from the log, in the
--- stretch that such hours take up; those it held from gate_held.
+-- stretch that such hours take up; those it held from gate_held, added and taken away again as the fold does, which leaves the row of HELD
+-- with the stretch in which they passed.
 create function at_position.gate_traffic_then()
     returns table (
         site_id uuid, township text, gate text, hour timestamptz, decision text, passes bigint, first_position bigint, last_position bigint
@@ -188,20 +189,23 @@ create function at_position.gate_traffic_then()
         select t.* from public.gate_traffic t cross join at_position.asked
          where t.first_position <= asked.position and t.last_position > asked.position
     ), passed as (
-        select pass.site_id, pass.gate, date_trunc('hour', pass.timestamp, 'UTC') as hour, pass.decision, notification_id as position
+        select pass.site_id, pass.gate, date_trunc('hour', pass.timestamp, 'UTC') as hour, pass.decision, 1 as passes, notification_id as position
           from at_position.events
          cross join lateral json_to_record(convert_from(state, 'UTF8')::json)
             as pass (timestamp timestamptz, site_id uuid, gate text, decision text)
          where category = 'gate' and topic = 'gate.passed' and notification_id >= (select min(cut.first_position) from cut)
            and pass.decision <> 'HELD'
          union all
-        select held.site_id, held.gate, held.hour, coalesce(held.decision, 'HELD'), coalesce(held.decided_position, held.position)
+        select held.site_id, held.gate, held.hour, change.decision, change.passes, change.position
           from at_position.gate_held as held
+         cross join lateral (values ('HELD', 1, held.position), ('HELD', -1, held.decided_position), (held.decision, 1, held.decided_position))
+            as change (decision, passes, position)
+         where change.position is not null
     )
     select t.site_id, t.township, t.gate, t.hour, t.decision, t.passes, t.first_position, t.last_position
       from public.gate_traffic t where t.last_position <= (select position from at_position.asked)
      union all
-    select cut.site_id, cut.township, cut.gate, cut.hour, cut.decision, count(*), min(passed.position), max(passed.position)
+    select cut.site_id, cut.township, cut.gate, cut.hour, cut.decision, sum(passed.passes), min(passed.position), max(passed.position)
       from cut join passed using (site_id, gate, hour, decision)
      group by 1, 2, 3, 4, 5
 $$;

@@ -356,8 +356,8 @@ async def test_whoever_does_not_take_what_they_are_told_is_dropped_and_the_other
     async with opened(served, token_of(GUARD), sock=plain, max_queue=1, close_timeout=1) as slow:
         await slow.init()
         await slow.subscribe(wide)
+        await until(lambda: _follow(running, 1))
         quick = await listening(GUARD)
-        await until(lambda: _follow(running, 2))
         for number in range(40):
             await append(
                 log,

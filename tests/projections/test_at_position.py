@@ -11,7 +11,7 @@ from domain.access import Decision
 from domain.errors import InvalidError, UnavailableError
 from domain.gatepass import ReleaseGround
 from domain.people import Role
-from projections import at_position, closure, gate_traffic
+from projections import at_position, closure, gate_lineage, gate_traffic
 from projections.closure_figures import Question
 from projections.closure_figures import closure as counted
 from projections.period import Period, day_of
@@ -100,6 +100,24 @@ async def test_an_hour_that_was_being_counted_is_counted_again(log, pool):
         then = {(row["gate"], row["decision"]): row["passes"] for row in rows}
 
     assert then == {("main", Decision.RECORDED): 2, ("garage", Decision.HELD): 1}
+
+
+async def test_a_pass_that_was_held_and_let_in_since_is_found_where_it_passed(log, pool):
+    site = await build_site(log, garage=True)
+    passes = [a_pass(site, NOW, number=n, gate="garage") for n in range(2)]
+    await append(log, passes)
+    for number, one in enumerate(passes, start=8):
+        one.release(by=GUARD, at=NOW, ground=ReleaseGround.HOST_CONFIRMED)
+        await log.append(request(one, number))
+    await catch_up(gate_traffic.PROJECTION, pool, log)
+    passed, released = zip(
+        *[[entry.position for entry in await log.history(one.id)] for one in passes], strict=True
+    )
+
+    async with pool.acquire() as connection, at_position.then(connection, released[0], GATES):
+        found = await gate_lineage.lineage(connection, ASKED, first=9, after=0)
+
+    assert [one.position for one in found] == list(passed)
 
 
 async def test_passes_that_would_have_to_be_read_from_an_archive_are_refused(log, pool, forger):
