@@ -103,7 +103,7 @@ def _is_special(details: Any) -> bool:
 def _source(parent: GraphQLObjectType, field: GraphQLField) -> Column | None:
     """Where the values come from."""
     if field is TypeNameMetaFieldDef:
-        return Column(_each(lambda rows: [parent.name] * len(rows)), waits=False)
+        return Column(_each(lambda rows: [parent.name] * len(rows)), False, lambda _row: parent.name)
     known = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     if type(known) is not StrawberryField or known.extensions:
         return None

@@ -17,10 +17,12 @@ from graphql.execution.collect_fields import DeferUsage, FieldDetailsList, Group
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from api.graphql.columns import Column, at_once, column
+from api.graphql.columns import Column, Single, at_once, column
 
 Columns = dict[tuple[object, ...], Column | None]
 """By where a field stands: its parent and its nodes."""
+Leaves = dict[tuple[object, ...], dict[str, Single] | None]
+"""The fields of an object, by where they stand; None if not all of them are leaves."""
 _REMEMBERED = 128
 """Operations whose columns are remembered: as many as there are documents that the guard remembers."""
 
@@ -45,9 +47,11 @@ class _Same:
 
 
 @lru_cache(_REMEMBERED)
-def _columns_of(_schema: GraphQLSchema, _nodes: _Same, _flags: frozenset[tuple[str, bool]]) -> Columns:
+def _made_out(
+    _schema: GraphQLSchema, _nodes: _Same, _flags: frozenset[tuple[str, bool]]
+) -> tuple[Columns, Leaves]:
     """What was made out of an operation, kept with its nodes. `_flags`: its Boolean variables, for @include and @skip."""
-    return {}
+    return {}, {}
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
@@ -57,7 +61,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         super().__init__(*arguments, **options)
         manager = self.middleware_manager
         self._usual = manager is None or not manager.middlewares  # which would want to see every field
-        self._columns = _columns_of(
+        self._columns, self._leaves = _made_out(
             self.schema,
             _Same((self.operation, *self.fragment_definitions.values())),
             frozenset(item for item in self.variable_values.coerced.items() if isinstance(item[1], bool)),
@@ -79,6 +83,23 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             root_type, root_value, self._roots[0], serially, new_defer_usages
         )
 
+    def execute_fields(
+        self,
+        parent_type: GraphQLObjectType,
+        source_value: Any,
+        path: Path | None,
+        grouped_field_set: GroupedFieldSet,
+        position_context: Any,
+    ) -> Any:
+        """An object of which only leaves are asked for is read at once."""
+        leaves = self._all_leaves(parent_type, grouped_field_set) if self._usual else None
+        if leaves is not None:
+            try:
+                return {name: read(source_value) for name, read in leaves.items()}
+            except Exception:  # noqa: BLE001 - whatever it is, the library meets it again, and says it at the right place
+                self._usual = False
+        return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
+
     def execute_field(
         self,
         parent_type: GraphQLObjectType,
@@ -97,7 +118,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             if found.alone is not None:
                 return found.alone(source)
             return at_once(found.complete(self.context_value, [source]))[0]
-        except Exception:  # noqa: BLE001 - whatever it is, the library meets it again, and says it at the right place
+        except Exception:  # noqa: BLE001 - as above
             self._usual = False
             return super().execute_field(parent_type, source, field_details_list, path, position_context)
 
@@ -118,6 +139,18 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             if self.is_awaitable(value):
                 value = await value
         return value
+
+    def _all_leaves(
+        self, parent_type: GraphQLObjectType, fields: GroupedFieldSet
+    ) -> dict[str, Single] | None:
+        key = (parent_type, *(id(details[0].node) for details in fields.values()))
+        if key not in self._leaves:
+            columns = {name: self._column(parent_type, details) for name, details in fields.items()}
+            alone = {
+                name: one.alone for name, one in columns.items() if one is not None and one.alone is not None
+            }
+            self._leaves[key] = alone if len(alone) == len(columns) else None
+        return self._leaves[key]
 
     def _column(self, parent_type: GraphQLObjectType, field_details_list: FieldDetailsList) -> Column | None:
         key = (parent_type, *(id(one.node) for one in field_details_list))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from itertools import islice
 from typing import Any, Self
 from uuid import UUID
@@ -170,13 +171,8 @@ class ClosureFigures:
     def of(cls, counts: Closure, basis: Basis, question: Question, *, alone: bool = True) -> Self:
         """The figure, with the question it answers. Not `alone`: there is no question that has just this answer."""
         closed, whole = counts.fraction(basis)
-        named = {
-            name: getattr(counts, name)
-            for name in ClosureFigures.__annotations__
-            if hasattr(counts, name) and name not in {"closed", "rate"}
-        }
         return cls(
-            **named,
+            **{name: getattr(counts, name) for name in _counted()},
             rate=counts.rate(basis),
             percent=period.percent(closed, whole),
             closed=closed,
@@ -189,6 +185,16 @@ class ClosureFigures:
             basis=basis,
             question=question if alone else None,
         )
+
+
+@cache
+def _counted() -> list[str]:
+    """What is shown as it was counted, on whatever basis."""
+    return [
+        name
+        for name in ClosureFigures.__annotations__
+        if hasattr(Closure, name) and name not in {"closed", "rate"}
+    ]
 
 
 @strawberry.type(

@@ -76,13 +76,18 @@ def _sizes(text: str, variables: object) -> Sizes:
     """What of the variables a measure can depend on: of those that an operation declares, which are given, and the whole numbers."""
     if not isinstance(variables, dict) or not variables:
         return ()
-    declared = {
+    return tuple((name, whole(value)) for name, value in sorted(variables.items()) if name in _declared(text))
+
+
+@lru_cache(_REMEMBERED)
+def _declared(text: str) -> frozenset[str]:
+    """The variables of all operations of a document."""
+    return frozenset(
         one.variable.name.value
         for node in _parsed(text).definitions
         if isinstance(node, OperationDefinitionNode)
         for one in node.variable_definitions or ()
-    }
-    return tuple((name, whole(value)) for name, value in sorted(variables.items()) if name in declared)
+    )
 
 
 class Guard(SchemaExtension):

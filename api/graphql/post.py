@@ -6,9 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Message as Received
 from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 from strawberry.exceptions import MissingQueryError
@@ -29,16 +28,16 @@ class Post:
         self._schema = schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(Request(scope, _bounded(receive)))
+        response = await self._answer(Request(scope), receive)
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request, receive: Receive) -> Response:
         if _media_type(request.headers.get("content-type", "")) != "application/json":
             # A form of any web site can post the other types without being asked whether it may.
             return problem(
                 415, "INVALID", "send one operation as JSON, with the header `Content-Type: application/json`"
             )
-        body = await request.body()
+        body = await _body(receive)
         try:
             asked = _operation(json.loads(body))
         except (TypeError, ValueError, RecursionError) as error:
@@ -95,14 +94,16 @@ def _media_type(content_type: str) -> str:
     return message.get_content_type()
 
 
-def _bounded(receive: Receive) -> Receive:
-    """What is received, up to BODY bytes, whether or not the request said beforehand how many come."""
-    taken = 0
-
-    async def receive_some() -> Received:
-        nonlocal taken
+async def _body(receive: Receive) -> bytes:
+    """What is received, up to BODY bytes, whether or not the request said beforehand how many come. ClientDisconnect if it ends early."""
+    parts, taken, more = [], 0, True
+    while more:
         message = await receive()
-        taken += len(message.get("body", b""))
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part, more = message.get("body", b""), message.get("more_body", False)
+        parts.append(part)
+        taken += len(part)
         if taken > BODY:
             raise TooCostlyError(
                 f"a request may have {BODY:,} bytes: make several of it",
@@ -110,6 +111,4 @@ def _bounded(receive: Receive) -> Receive:
                 cost=taken,
                 limit=BODY,
             )
-        return message
-
-    return receive_some
+    return b"".join(parts)
