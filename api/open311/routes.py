@@ -15,6 +15,7 @@ from api.bootstrap import System
 from api.open311 import asked, documents
 from api.open311.city import OURS, City, Jurisdiction, read_city
 from api.open311.form import read_form
+from api.open311.parameters import CHOOSING, FORM, JURISDICTION, PAGING, SPANNING
 from api.open311.reporting import report
 from api.open311.writing import Data, Format, written
 from api.settings import Settings
@@ -76,7 +77,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
     """Serve it; InvalidError if the city's file cannot be used."""
     city = app.state.city = read_city(settings.open311 or OURS)
 
-    def add(method: str, path: str, root: str, work: Work, summary: str) -> None:
+    def add(method: str, path: str, root: str, work: Work, summary: str, **described: object) -> None:
         async def of_all(request: Request, how: How) -> Response:
             return await _answered(work, _Asked(request.app.state.system, city, request, ""), root, how)
 
@@ -90,19 +91,45 @@ def mount(app: FastAPI, settings: Settings) -> None:
             tags=["open311"],
             summary=summary,
             operation_id=f"open311_{work.__name__}",
-            description="As [GeoReport v2](https://wiki.open311.org/GeoReport_v2/) specifies it; docs/open311.md has the parameters.",
+            description="As [GeoReport v2](https://wiki.open311.org/GeoReport_v2/) specifies it; see docs/open311.md.",
             response_class=Response,
             responses=_ANSWERS,
+            openapi_extra=described,
         )
 
+    one = [JURISDICTION]
     add("GET", "discovery", "discovery", discovery, "Where Open311 is and what it speaks")
-    add("GET", "services", "services", services, "What can be reported")
-    add("GET", "services/{code}", "service_definition", definition, "The questions of a service")
-    add("POST", "requests", "service_requests", post, "Report something, by a form with an api_key")
-    add("GET", "requests", "service_requests", requests, "What was reported, the newest first")
-    add("GET", "requests/{code}", "service_requests", request, "One request")
-    add("GET", "tokens/{code}", "service_requests", token, "The request of a token, which is its id")
-    add("GET", "servicerequestupdates", "service_request_updates", updates, "How requests stand that changed")
+    add("GET", "services", "services", services, "What can be reported", parameters=one)
+    add(
+        "GET",
+        "services/{code}",
+        "service_definition",
+        definition,
+        "The questions of a service",
+        parameters=one,
+    )
+    add(
+        "POST",
+        "requests",
+        "service_requests",
+        post,
+        "Report something, by a form with an api_key",
+        requestBody=FORM,
+    )
+    asked_for = [*one, *SPANNING, *PAGING]
+    what = "What was reported, the newest first"
+    add("GET", "requests", "service_requests", requests, what, parameters=[*CHOOSING, *asked_for])
+    add("GET", "requests/{code}", "service_requests", request, "One request", parameters=one)
+    add(
+        "GET",
+        "tokens/{code}",
+        "service_requests",
+        token,
+        "The request of a token, which is its id",
+        parameters=one,
+    )
+    what = "How requests stand that changed"
+    add("GET", "servicerequestupdates", "service_request_updates", updates, what, parameters=asked_for)
 
 
 async def _answered(work: Work, what: _Asked, root: str, how: str) -> Response:

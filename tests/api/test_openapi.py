@@ -70,6 +70,18 @@ def test_whoever_needs_a_token_is_told_so_and_every_refusal_is_a_problem(operati
                 assert set(response["content"]) == {"application/problem+json"}, (name, status)
 
 
+def test_whatever_open311_reads_from_an_address_or_a_form_is_described(operations):
+    def names(path):
+        return {one["name"] for one in operations[f"GET /open311/v2/{path}.{{how}}"]["parameters"]} - {"how"}
+
+    span = {"jurisdiction_id", "start_date", "end_date", "page", "page_size"}
+    assert names("requests") == span | {"service_request_id", "service_code", "status"}
+    assert names("servicerequestupdates") == span
+    body = operations["POST /open311/v2/requests.{how}"]["requestBody"]
+    form = body["content"]["application/x-www-form-urlencoded"]["schema"]
+    assert form["required"] == ["api_key", "service_code"]
+
+
 def test_nothing_that_is_referred_to_is_missing(described):
     text = json.dumps(described)
     for name in {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}:

@@ -452,12 +452,13 @@ async def test_a_worker_that_is_killed_is_followed_by_another_and_every_event_co
         for part in range(4):
             standing_by = await stack.enter_async_context(process(*command, "--projections"))
             await append_requests(log, requests[len(requests) * part // 4 : len(requests) * (part + 1) // 4])
-            ((_, held),) = (await leaders(superuser)).items()
+            ((pid, held),) = (await leaders(superuser)).items()
             assert held == len(PROJECTIONS)
             leading.kill()
             await leading.wait()
             leading = standing_by
-            await until(lambda: _leads(superuser), 30)
+            # the server lets the locks of the dead one go when it notices
+            await until(lambda pid=pid: _leads(superuser, after=pid), 30)
         for name in PROJECTIONS:
             await until(lambda name=name: _there(pool, log, name), 30)
     survived = await digest(pool)
@@ -467,8 +468,9 @@ async def test_a_worker_that_is_killed_is_followed_by_another_and_every_event_co
     assert await digest(pool) == survived
 
 
-async def _leads(superuser):
-    return list((await leaders(superuser)).values()) == [len(PROJECTIONS)]
+async def _leads(superuser, after=None):
+    found = await leaders(superuser)
+    return after not in found and list(found.values()) == [len(PROJECTIONS)]
 
 
 async def _there(pool, log, name):
