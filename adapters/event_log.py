@@ -8,7 +8,7 @@ import gc
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -171,9 +171,8 @@ class PostgresLog:
         """The rows of `topics` (None: of all) of a page, and through which position they are all. CorruptError at a gap."""
         if topics is None:
             return await self._stretch(after, limit, None)
-        categories = {category(topic) for topic in topics}
         rows = await self._fetch(
-            SQL.read_some.sql, after, after + WINDOW, limit, list(topics), list(categories)
+            SQL.read_some.sql, after, after + WINDOW, limit, list(topics), _categories(topics)
         )
         through, held = rows[0]["through"], rows[0]["held"]
         if through <= after:
@@ -263,6 +262,11 @@ def _topics(topics: frozenset[str] | None, categories: frozenset[str] | None) ->
         return topics
     of_them = frozenset(topic for topic in EVENTS if category(topic) in categories)
     return of_them if topics is None else topics & of_them
+
+
+@lru_cache(64)
+def _categories(topics: frozenset[str]) -> list[str]:
+    return list({category(topic) for topic in topics})
 
 
 @contextmanager

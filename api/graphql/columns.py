@@ -73,11 +73,18 @@ def column(executor: Executor[Any], parent: GraphQLObjectType, details: FieldDet
     """The field of `parent` as a column; None if it, or anything under it, has to be resolved row by row."""
     node = details[0].node
     field = executor.schema.get_field(parent, node.name.value)
-    if field is None or field.args or node.arguments or any(_is_special(one) for one in details):
+    if field is None or any(_is_special(one) for one in details):
         return None
     if parent is executor.schema.mutation_type:  # what is done is done once
         return None
-    source = _source(parent, field)
+    if (
+        parent is executor.schema.subscription_type
+    ):  # its arguments chose the events, each of which is the value
+        source: Column | None = Column(_each(lambda events: events), waits=False)
+    elif field.args or node.arguments:
+        source = None
+    else:
+        source = _source(parent, field)
     below = None if source is None else _completion(executor, field.type, details)
     if source is None or below is None:
         return None
