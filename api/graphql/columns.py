@@ -77,9 +77,8 @@ def column(executor: Executor[Any], parent: GraphQLObjectType, details: FieldDet
         return None
     if parent is executor.schema.mutation_type:  # what is done is done once
         return None
-    if (
-        parent is executor.schema.subscription_type
-    ):  # its arguments chose the events, each of which is the value
+    if parent is executor.schema.subscription_type and field is not TypeNameMetaFieldDef:
+        # its arguments chose the events, each of which is the value
         source: Column | None = Column(_each(lambda events: events), waits=False)
     elif field.args or node.arguments:
         source = None
